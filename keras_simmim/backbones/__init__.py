@@ -1,0 +1,7 @@
+"""Stage F: backbones in two halves, a stem and an encoder, with the mask between them."""
+
+from keras_simmim.backbones.backbone import Backbone
+from keras_simmim.backbones.conv_net import ConvNet
+from keras_simmim.backbones.vit import ViT
+
+__all__ = ["Backbone", "ConvNet", "ViT"]

@@ -1,0 +1,74 @@
+"""The article's CNN: a stack of convolutions."""
+
+from typing import Any
+
+import keras
+
+from keras_simmim.backbones.backbone import Backbone
+from keras_simmim.types import Config
+
+
+@keras.saving.register_keras_serializable("keras_simmim")
+class ConvNet(Backbone):
+    """A stack of convolutions with ReLU; its encoder is the identity.
+
+    With one layer of 64 filters this is the article's case study. Since nothing after the mask
+    looks around it, masking this network's features teaches it only with labels; masking its
+    pixels (`SimMIM(…, mask_on="pixels")`) also works without.
+
+    Args:
+        image_shape: (H, W, C) of the images, in pixels.
+        filters: output channels of each convolution, one entry a layer.
+        kernel_size: side of every convolution's window, in positions.
+        strides: step of every convolution, in positions.
+        **kwargs: passed to `keras.Model`.
+
+    Raises:
+        ValueError: for an empty `filters`, or numbers that are not positive integers.
+
+    Example:
+    ```python
+    backbone = ConvNet((224, 224, 3), filters=(64,))
+    backbone(keras.random.normal((2, 224, 224, 3))).shape   # (2, 224, 224, 64)
+    ```
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        filters: tuple[int, ...] = (64,),
+        kernel_size: int = 3,
+        strides: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        filters = tuple(filters)
+        for name, values in (
+            ("filters", filters),
+            ("kernel_size", (kernel_size,)),
+            ("strides", (strides,)),
+        ):
+            if not values or not all(isinstance(value, int) and value > 0 for value in values):
+                raise ValueError(f"{name} must hold positive integers, got {values!r}.")
+        dtype = kwargs.get("dtype")
+        stem = keras.Sequential(
+            [
+                keras.layers.Conv2D(
+                    count, kernel_size, strides, padding="same", activation="relu", dtype=dtype
+                )
+                for count in filters
+            ],
+            name="stem",
+        )
+        super().__init__(image_shape, stem, keras.layers.Identity(name="encoder"), **kwargs)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.strides = strides
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+        }

@@ -1,0 +1,22 @@
+"""The one room that computes with a backend's own API: a training step for each of the three.
+
+Each module holds one class `TrainStep` with `train_step` and `test_step` in the form that
+Keras' trainer of that backend calls. They differ in how gradients are taken, and in nothing else.
+"""
+
+import keras
+
+match keras.backend.backend():
+    case "tensorflow":
+        from keras_simmim.backend.tensorflow_step import TrainStep
+    case "jax":
+        from keras_simmim.backend.jax_step import TrainStep  # type: ignore[assignment]
+    case "torch":
+        from keras_simmim.backend.torch_step import TrainStep  # type: ignore[assignment]
+    case other:
+        raise ImportError(
+            f"keras_simmim trains on the tensorflow, jax and torch backends, got {other!r}; "
+            "set KERAS_BACKEND."
+        )
+
+__all__ = ["TrainStep"]

@@ -1,0 +1,82 @@
+"""The training step on JAX: a pure function from state and data to logs and new state."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import keras
+
+from keras_simmim.backend.gradients import gradient_norm
+from keras_simmim.types import Tensor
+
+
+class TrainStep:
+    """`train_step` and `test_step` for Keras' JAX trainer."""
+
+    def train_step(
+        self: Any, state: tuple[Sequence[Tensor], ...], data: Any
+    ) -> tuple[dict[str, Tensor], tuple[Sequence[Tensor], ...]]:
+        """Take one optimizer step on a batch; return the logs and the new state."""
+        trainable, non_trainable, optimizer, metrics = state
+        (_, (measured, scale, non_trainable)), gradients = jax.value_and_grad(
+            self._scaled_loss, has_aux=True
+        )(trainable, non_trainable, optimizer, data)
+        trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
+        norm = gradient_norm(gradients, scale)
+        measured["gradient_norm"] = (norm, measured["loss"][1])
+        logs, metrics = self._stateless_metrics(metrics, measured)
+        return logs, (trainable, non_trainable, optimizer, metrics)
+
+    def test_step(
+        self: Any, state: tuple[Sequence[Tensor], ...], data: Any
+    ) -> tuple[dict[str, Tensor], tuple[Sequence[Tensor], ...]]:
+        """Measure a batch; return the logs and the new state."""
+        trainable, non_trainable, metrics = state
+        with self._stateless(trainable, non_trainable) as scope:
+            measured = self.compute_losses(data, training=False)
+        non_trainable = _values(scope, self.non_trainable_variables)
+        logs, metrics = self._stateless_metrics(metrics, measured)
+        return logs, (trainable, non_trainable, metrics)
+
+    def _stateless(
+        self: Any, trainable: Sequence[Tensor], non_trainable: Sequence[Tensor]
+    ) -> keras.StatelessScope:
+        """A scope in which the model's variables have these values."""
+        return keras.StatelessScope(
+            state_mapping=[
+                *zip(self.trainable_variables, trainable, strict=True),
+                *zip(self.non_trainable_variables, non_trainable, strict=True),
+            ]
+        )
+
+    def _scaled_loss(
+        self: Any,
+        trainable: Sequence[Tensor],
+        non_trainable: Sequence[Tensor],
+        optimizer: Sequence[Tensor],
+        data: Any,
+    ) -> tuple[Tensor, tuple[dict[str, tuple[Tensor, Tensor]], Tensor, list[Tensor]]]:
+        with self._stateless(trainable, non_trainable) as scope:
+            measured = self.compute_losses(data, training=True)
+            self.step.assign_add(1)
+        mapping = list(zip(self.optimizer.variables, optimizer, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            scale = self.optimizer.scale_loss(jax.numpy.ones(()))
+        non_trainable = _values(scope, self.non_trainable_variables)
+        return measured["loss"][0] * scale, (measured, scale, non_trainable)
+
+    def _stateless_metrics(
+        self: Any, metrics: Sequence[Tensor], measured: dict[str, tuple[Tensor, Tensor]]
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        mapping = list(zip(self.metrics_variables, metrics, strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            logs = self.update_metrics(measured)
+        return logs, _values(scope, self.metrics_variables)
+
+
+def _values(scope: keras.StatelessScope, variables: Sequence[Any]) -> list[Tensor]:
+    """The values that variables have at the end of a stateless scope."""
+    return [
+        variable.value if (value := scope.get_current_value(variable)) is None else value
+        for variable in variables
+    ]

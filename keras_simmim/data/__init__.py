@@ -1,0 +1,33 @@
+"""Stage 1 of 8: image files, arrays or TFDS data sets become batches of uint8 images.
+
+    files ─┐
+    arrays ─┼→ order of the epoch → decode and crop → resize, flip → batch → prefetch
+    TFDS ──┘
+
+Every source returns a `tf.data.Dataset` and shares everything after the first arrow. TensorFlow is
+the data library under every Keras backend; it is imported when a source is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_simmim.data.arrays import from_arrays
+    from keras_simmim.data.folder import image_folder
+    from keras_simmim.data.tfds import from_tfds
+
+__all__ = ["from_arrays", "from_tfds", "image_folder"]
+
+_MODULES = {"from_arrays": "arrays", "from_tfds": "tfds", "image_folder": "folder"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,61 @@
+"""Checks of arguments: each returns the value in its canonical type or says what is accepted."""
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+
+def as_integer(name: str, value: Any, minimum: int | None = None) -> int:
+    """Returns `value` as an int of at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}.")
+    if minimum is not None and value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value}.")
+    return int(value)
+
+
+def as_seed(value: Any) -> int:
+    """Returns a seed that fits the 64 bits of TensorFlow's stateless operations."""
+    seed = as_integer("seed", value)
+    if not -(2**63) <= seed < 2**63:
+        raise ValueError(f"seed must fit into 64 bits, got {seed}.")
+    return seed
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """Returns `value` if it is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+    return value
+
+
+def as_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
+    """Returns `value` if it is one of `choices`."""
+    if isinstance(value, bool) or value not in choices:
+        accepted = " or ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be {accepted}, got {value!r}.")
+    return value
+
+
+def as_size(image_size: Any) -> tuple[int, int]:
+    """Returns `(height, width)` in pixels from one integer or from a pair."""
+    pair = (image_size,) * 2 if isinstance(image_size, numbers.Integral) else image_size
+    if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+        raise TypeError(
+            f"image_size must be an integer or a pair (height, width), got {image_size!r}."
+        )
+    height, width = (as_integer("image_size", side, minimum=1) for side in pair)
+    return height, width
+
+
+def as_interval(name: str, value: Any, maximum: float = math.inf) -> tuple[float, float]:
+    """Returns `(low, high)` with 0 < low <= high <= maximum."""
+    is_pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+    if not is_pair or not all(isinstance(bound, numbers.Real) for bound in value):
+        raise TypeError(f"{name} must be a pair of numbers (low, high), got {value!r}.")
+    low, high = (float(bound) for bound in value)
+    if not 0 < low <= high <= maximum or math.isinf(high):
+        upper = "" if math.isinf(maximum) else f" <= {maximum:g}"
+        raise ValueError(f"{name} must satisfy 0 < low <= high{upper}, got {value!r}.")
+    return low, high

@@ -1,0 +1,67 @@
+"""The stage that all sources share: number the images, load them, batch, count, prefetch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from keras_simmim.data import arguments
+from keras_simmim.data.epochs import Epochs
+
+
+def batched(
+    records_of: Callable[[tf.Tensor], tf.data.Dataset],
+    load: Callable[[tf.data.Dataset], tf.data.Dataset],
+    epochs: Epochs,
+    *,
+    batch_size: int,
+    drop_remainder: bool | None,
+    image_count: int | None,
+    is_exact: bool = True,
+) -> tf.data.Dataset:
+    """Returns the batches of one epoch, a different one at every iteration in training.
+
+    Args:
+        records_of: from the int64 seed of an epoch to its records, one an image, in order.
+        load: from a data set of `(record, seed)`, seed int64 (2,), to one of views.
+        epochs: the numbering of the iterations.
+        batch_size: images in a batch.
+        drop_remainder: whether an incomplete last batch is left out; None: in training, unless
+            it is the only one.
+        image_count: images in an epoch, None if that is not known.
+        is_exact: False if fewer than `image_count` may come.
+
+    Raises:
+        ValueError: if `drop_remainder` would leave nothing.
+    """
+    batch_size = arguments.as_integer("batch_size", batch_size, minimum=1)
+    drop = _drop_remainder(drop_remainder, epochs.training, batch_size, image_count)
+
+    @tf.autograph.experimental.do_not_convert
+    def numbered(epoch_seed: tf.Tensor) -> tf.data.Dataset:
+        def with_seed(position: tf.Tensor, record: Any) -> tuple[Any, tf.Tensor]:
+            return record, tf.stack([epoch_seed, position])
+
+        return records_of(epoch_seed).enumerate().map(with_seed)
+
+    views = load(epochs.start().flat_map(numbered))
+    batches = views.batch(batch_size, drop_remainder=drop)
+    batch_count = None
+    if image_count is not None and is_exact:
+        batch_count = image_count // batch_size if drop else -(-image_count // batch_size)
+        batches = batches.apply(tf.data.experimental.assert_cardinality(batch_count))
+    return epochs.count(batches.prefetch(tf.data.AUTOTUNE), batch_count)
+
+
+def _drop_remainder(
+    drop_remainder: bool | None, training: bool, batch_size: int, image_count: int | None
+) -> bool:
+    is_one_partial_batch = image_count is not None and image_count < batch_size
+    if drop_remainder is None:
+        return training and not is_one_partial_batch
+    if arguments.as_flag("drop_remainder", drop_remainder) and is_one_partial_batch:
+        raise ValueError(
+            f"drop_remainder=True would drop all {image_count} images: "
+            f"batch_size must be at most {image_count}, got {batch_size}."
+        )
+    return drop_remainder

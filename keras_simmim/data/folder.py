@@ -1,0 +1,170 @@
+"""A folder of image files as a source."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_simmim.data import arguments
+from keras_simmim.data.arrays import as_labels
+from keras_simmim.data.batching import batched
+from keras_simmim.data.broken import BrokenFiles
+from keras_simmim.data.decoding import decode_box
+from keras_simmim.data.epochs import Epochs
+from keras_simmim.data.host import leave_gpu_to_backend
+from keras_simmim.data.listing import choose_evenly, list_images
+from keras_simmim.data.views import Views
+
+
+def image_folder(
+    path: str | os.PathLike[str],
+    image_size: int | tuple[int, int],
+    batch_size: int = 64,
+    *,
+    labels: str | Sequence[int] | np.ndarray | None = "auto",
+    training: bool = True,
+    seed: int = 0,
+    epoch: int = 0,
+    limit: int | None = None,
+    channels: int = 3,
+    crop_scale: tuple[float, float] = (0.67, 1.0),
+    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3),
+    flip: bool = True,
+    drop_remainder: bool | None = None,
+    on_error: str = "skip",
+) -> tf.data.Dataset:
+    """Batches the image files of a folder and of the folders in it.
+
+    JPEG, PNG, GIF (its first frame), BMP and still WebP are read, whatever the extension says of
+    the format; hidden files are left out. Of a JPEG no more than the crop is decoded. Alpha and
+    EXIF rotations are ignored; 16-bit PNGs are scaled to 8 bits.
+
+    Args:
+        path: the folder.
+        image_size: side or `(height, width)` of the views, in pixels.
+        batch_size: images in a batch.
+        labels: `"auto"`: the sub-folders of `path`, sorted by name, are the classes if the images
+            lie in them, and there are no labels if the images lie in `path` itself. None: no
+            labels, all images. Or one integer an image, in the order of the sorted paths.
+        training: True for a new order, random resized crops and flips in every epoch; False for
+            the sorted order and the largest central crop.
+        seed: seed of order, crops and flips.
+        epoch: number of the first iteration over the data set; each further one is the next epoch.
+            It counts as one when it gets to its third batch.
+        limit: most images to use, chosen at random by `seed` and evenly over the classes.
+        channels: 3 for colour or 1 for grey.
+        crop_scale: bounds of a training crop's share of the image's area.
+        crop_ratio: bounds of a training crop's width divided by its height.
+        flip: whether half of the training views are mirrored left to right.
+        drop_remainder: whether an incomplete last batch is left out; None: in training, unless it
+            is the only batch.
+        on_error: `"skip"` logs and leaves out a file that cannot be read: in training another
+            image takes its place, so that every epoch is equally long. `"raise"` ends the
+            iteration with a `tf.errors.InvalidArgumentError` that names the file and the reason.
+
+    Returns:
+        A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), or of pairs of these
+        and int32 labels (batch,). It has the attributes `class_names` (list or None), `file_paths`
+        (list, in the order of `training=False`), `image_count` and `broken_files`, a dictionary
+        from path to reason that fills as broken files are met. The number of batches is known
+        unless `training=False` and `on_error="skip"`.
+
+    Raises:
+        FileNotFoundError: if there is nothing at `path`.
+        NotADirectoryError: if `path` is no folder.
+        ValueError: if there is no image, no intact image, or an argument out of bounds.
+        TypeError: if an argument has another type.
+
+    Example:
+        >>> import os, tempfile
+        >>> import keras, numpy as np
+        >>> from keras_simmim import data
+        >>> folder = tempfile.mkdtemp()
+        >>> for name in ("cat", "dog"):
+        ...     os.mkdir(os.path.join(folder, name))
+        ...     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3))
+        ...     keras.utils.save_img(os.path.join(folder, name, "1.png"), pixels)
+        >>> dataset = data.image_folder(folder, image_size=(16, 24), training=False)
+        >>> dataset.class_names
+        ['cat', 'dog']
+        >>> [(images.shape.as_list(), labels.numpy().tolist()) for images, labels in dataset]
+        [([2, 16, 24, 3], [0, 1])]
+    """
+    leave_gpu_to_backend()
+    views = Views(image_size, training, crop_scale, crop_ratio, flip)
+    epochs = Epochs(training, seed, epoch)
+    channels = arguments.as_choice("channels", channels, (1, 3))
+    on_error = arguments.as_choice("on_error", on_error, ("skip", "raise"))
+    paths, classes, class_names = _listed(path, labels, limit, epochs.seed)
+    count = len(paths)
+    broken = BrokenFiles(paths, channels, on_error)
+    broken.check_first()
+    with tf.device("CPU:0"):
+        path_of = tf.constant(paths)
+        class_of = tf.constant(classes, tf.int32)
+    has_labels = class_names is not None or labels not in ("auto", None)
+    refills = training and on_error == "skip"
+
+    def records_of(epoch_seed: tf.Tensor) -> tf.data.Dataset:
+        order = epochs.order(count, epoch_seed)
+        # The order starts again where images are missing; `take` ends it.
+        positions = tf.data.Dataset.range(sys.maxsize if refills else count)
+        return positions.map(lambda position: order[position % count])
+
+    def read(index: tf.Tensor, image_seed: tf.Tensor) -> Any:
+        contents = tf.io.read_file(path_of[index])
+        view = views.view(lambda box_of: decode_box(contents, box_of, channels), image_seed)
+        view = tf.ensure_shape(view, (*views.size, channels))
+        return (view, class_of[index]) if has_labels else view
+
+    def blank(index: tf.Tensor) -> Any:
+        view = tf.zeros((*views.size, channels), tf.uint8)
+        return (view, class_of[index]) if has_labels else view
+
+    @tf.autograph.experimental.do_not_convert
+    def attempt(index: tf.Tensor, image_seed: tf.Tensor) -> tf.data.Dataset:
+        # A graph knows no try: this data set of one image gets to its second half on an error.
+        intact = tf.data.Dataset.from_tensors((index, image_seed)).map(read).ignore_errors()
+        dropped = tf.data.Dataset.from_tensors(index).filter(broken.drop).map(blank)
+        return intact.concatenate(dropped).take(1)
+
+    dataset = batched(
+        records_of,
+        lambda records: records.interleave(attempt, num_parallel_calls=tf.data.AUTOTUNE).take(
+            count
+        ),
+        epochs,
+        batch_size=batch_size,
+        drop_remainder=drop_remainder,
+        image_count=count,
+        is_exact=refills or on_error == "raise",
+    )
+    dataset.class_names = class_names
+    dataset.file_paths = paths
+    dataset.image_count = count
+    dataset.broken_files = broken.reasons
+    return dataset
+
+
+def _listed(
+    path: str | os.PathLike[str],
+    labels: str | Sequence[int] | np.ndarray | None,
+    limit: int | None,
+    seed: int,
+) -> tuple[list[str], list[int], list[str] | None]:
+    if isinstance(labels, str) and labels != "auto":
+        raise ValueError(f"labels must be 'auto', None or integers, got {labels!r}.")
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a path, got {path!r}.")
+    paths, classes, class_names = list_images(os.fspath(path), isinstance(labels, str))
+    if labels is not None and not isinstance(labels, str):
+        classes = as_labels(labels, len(paths)).tolist()
+    if limit is not None:
+        limit = arguments.as_integer("limit", limit, minimum=1)
+        chosen = choose_evenly(classes, limit, seed)
+        paths = [paths[index] for index in chosen]
+        classes = [classes[index] for index in chosen]
+    return paths, classes, class_names

@@ -1,0 +1,82 @@
+"""The images of a folder: paths, classes, and an even choice among them."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from keras_simmim.data.decoding import EXTENSIONS
+
+
+def list_images(path: str, labelled: bool) -> tuple[list[str], list[int], list[str] | None]:
+    """Lists the images under a folder, sorted by name.
+
+    Args:
+        path: the folder.
+        labelled: True to take the sub-folders as classes if all images lie in sub-folders.
+
+    Returns:
+        The paths, the class of each (0 without classes), and the class names or None.
+
+    Raises:
+        FileNotFoundError: if there is nothing at `path`.
+        NotADirectoryError: if `path` is no folder.
+        ValueError: if there is no image, or if images lie both beside and in sub-folders.
+    """
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"path must be a folder of images, found nothing at {path!r}.")
+    if not os.path.isdir(path):
+        raise NotADirectoryError(f"path must be a folder of images, got the file {path!r}.")
+    files = list(_walk(path, (os.path.realpath(path),)))
+    images = [file for file in files if file.lower().endswith(EXTENSIONS)]
+    if not images:
+        raise ValueError(_nothing_found(path, files))
+    folders = [entry.name for entry in _visible(path) if entry.is_dir()]
+    parts = [os.path.relpath(image, path).split(os.sep) for image in images]
+    direct = sum(len(part) == 1 for part in parts)
+    if not labelled or direct == len(images):
+        return images, [0] * len(images), None
+    if direct:
+        raise ValueError(
+            f"path {path!r} holds {direct} images beside its sub-folders and "
+            f"{len(images) - direct} in them: pass labels=None to take all without labels."
+        )
+    index = {name: number for number, name in enumerate(folders)}
+    return images, [index[part[0]] for part in parts], folders
+
+
+def choose_evenly(classes: list[int], limit: int, seed: int) -> list[int]:
+    """Returns `limit` sorted indices at most: random ones, as many from each class as can be."""
+    generator = np.random.default_rng(seed % 2**64)
+    rank = np.empty(len(classes), np.int64)
+    labels = np.asarray(classes)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        rank[generator.permutation(members)] = np.arange(len(members))
+    # One of each class, then a second of each: ties among the last go to random classes.
+    order = np.lexsort((generator.permutation(len(classes)), rank))
+    return sorted(order[:limit].tolist())
+
+
+def _visible(path: str) -> list[os.DirEntry[str]]:
+    with os.scandir(path) as entries:
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+    return sorted(visible, key=lambda entry: entry.name)
+
+
+def _walk(path: str, ancestors: tuple[str, ...]) -> Iterator[str]:
+    for entry in _visible(path):
+        if not entry.is_dir():
+            yield entry.path
+        elif (real := os.path.realpath(entry.path)) not in ancestors:
+            yield from _walk(entry.path, (*ancestors, real))
+
+
+def _nothing_found(path: str, files: list[str]) -> str:
+    wanted = f"no images under {path!r}: looked for {', '.join(EXTENSIONS)}"
+    if not files:
+        return f"{wanted}; found no files at all."
+    endings = Counter(os.path.splitext(file)[1].lower() or "no extension" for file in files)
+    common = ", ".join(f"{ending} ({number})" for ending, number in endings.most_common(5))
+    return f"{wanted}; found {common}."

@@ -1,0 +1,434 @@
+"""The whole path, images to loss: stem, masked views, encoder, and the two heads."""
+
+import functools
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_simmim.aggregation import MeanAggregation
+from keras_simmim.backbones import Backbone
+from keras_simmim.backend import TrainStep
+from keras_simmim.heads import ClassificationHead, ReconstructionHead
+from keras_simmim.masking import MaskGenerator
+from keras_simmim.types import Config, Shape, Tensor
+
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
+IMAGENET_STD = (58.395, 57.12, 57.375)
+# Evaluation draws its masks from this step, which training never reaches: validation losses of
+# two epochs then differ by the weights alone.
+EVALUATION_STEP = -1
+
+
+@keras.saving.register_keras_serializable("keras_simmim")
+class SimMIM(TrainStep, keras.Model):
+    """Self-supervised pretraining by masked image modelling.
+
+    Images pass the backbone's stem, are masked into views, pass its encoder, and then each view
+    predicts the pixels that it hid; with a classifier, the aggregated views also predict labels.
+
+    Args:
+        backbone: `ks.backbones.ViT`, `ConvNet` or any other `Backbone`.
+        mask_generator: `ks.masking.SpatialMasking` or any other `MaskGenerator`; its block size
+            counts positions of what it masks.
+        aggregator: layer (B, V, h, w, c) → what the classifier takes; `MeanAggregation` if None.
+        head: layer (B, h, w, c) → (B, H, W, C); `ReconstructionHead` if None.
+        classifier: `ks.heads.ClassificationHead`, or None to train without labels.
+        mask_on: "features" masks between stem and encoder, "pixels" before the stem.
+        mask_token: whether a learned vector stands in hidden feature positions; else zero.
+        reconstruction_weight: factor of the reconstruction loss; 0 trains on labels alone.
+        classification_weight: factor of the classification loss.
+        mean: of the pixels per channel, in 0–255 units; ImageNet's if None (for a number of
+            channels other than 3, the average of its three).
+        std: standard deviation of the pixels per channel, likewise.
+        **kwargs: passed to `keras.Model`.
+
+    Raises:
+        ValueError: for arguments out of range, or a combination that cannot learn.
+
+    Source: Xie et al., "SimMIM: A Simple Framework for Masked Image Modeling", CVPR 2022; and
+    C(H(G(F(X)))) of "Self-supervised Modeling with Multi-modal Iterative Masking".
+
+    Example:
+    ```python
+    model = SimMIM(ViT((96, 96, 3), patch_size=8), SpatialMasking(ratio=0.6, block_size=4))
+    model.compile(optimizer=keras.optimizers.AdamW(1e-3, weight_decay=0.05))
+    model.fit(images, batch_size=64)        # uint8 or float images, 0–255
+    embeddings = model.embed(images)        # (N, 768)
+    ```
+    """
+
+    built: bool
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        mask_generator: MaskGenerator,
+        aggregator: keras.layers.Layer | None = None,
+        head: keras.layers.Layer | None = None,
+        classifier: ClassificationHead | None = None,
+        mask_on: str = "features",
+        mask_token: bool = True,
+        reconstruction_weight: float = 1.0,
+        classification_weight: float = 1.0,
+        mean: float | tuple[float, ...] | None = None,
+        std: float | tuple[float, ...] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # Pixels of 0–255 must reach the normalisation in float32 under any precision policy.
+        super().__init__(autocast=False, **kwargs)
+        if mask_on not in ("features", "pixels"):
+            raise ValueError(f"mask_on must be 'features' or 'pixels', got {mask_on!r}.")
+        for name, weight in (
+            ("reconstruction_weight", reconstruction_weight),
+            ("classification_weight", classification_weight),
+        ):
+            if weight < 0:
+                raise ValueError(f"{name} must be at least 0, got {weight}.")
+        if reconstruction_weight == 0 and (classifier is None or classification_weight == 0):
+            raise ValueError(
+                "nothing to learn: reconstruction_weight is 0 and there is no classifier "
+                "with a classification_weight above 0."
+            )
+        looks_around = not isinstance(backbone.encoder, keras.layers.Identity)
+        if mask_on == "features" and reconstruction_weight > 0 and not looks_around:
+            raise ValueError(
+                f"{type(backbone).__name__}'s encoder is the identity, so nothing can fill in "
+                "masked features. Use mask_on='pixels', or learn from labels alone with a "
+                "classifier and reconstruction_weight=0."
+            )
+        self.backbone = backbone
+        self.mask_generator = mask_generator
+        self.aggregator = MeanAggregation() if aggregator is None else aggregator
+        self.classifier = classifier
+        self.mask_on = mask_on
+        self.has_mask_token = mask_token
+        self.reconstruction_weight = float(reconstruction_weight)
+        self.classification_weight = float(classification_weight)
+        self.head: Any = None
+        if reconstruction_weight > 0:
+            self.head = ReconstructionHead() if head is None else head
+            if getattr(self.head, "image_shape", ...) is None:
+                self.head.image_shape = backbone.image_shape
+        channels = backbone.image_shape[-1]
+        self.mean = _per_channel("mean", mean, IMAGENET_MEAN, channels)
+        self.std = _per_channel("std", std, IMAGENET_STD, channels)
+        self.normalise = keras.layers.Rescaling(
+            scale=[1 / value for value in self.std],
+            offset=[-center / value for center, value in zip(self.mean, self.std, strict=True)],
+            dtype="float32",
+            name="normalise",
+        )
+        names = ["loss", "reconstruction_loss", "gradient_norm"][:: 1 if self.head else 2]
+        if classifier is not None:
+            names += ["classification_loss", "accuracy"]
+        self.trackers = [keras.metrics.Mean(name=name) for name in names]
+        self.build((None, *backbone.image_shape))
+
+    # ------------------------------------------------------------------ weights
+
+    def build(self, input_shape: Shape) -> None:
+        """Create all weights; the constructor does this."""
+        if self.built:
+            return
+        backbone, views = self.backbone, self.mask_generator.views
+        on_pixels = self.mask_on == "pixels"
+        masked_shape = backbone.image_shape if on_pixels else backbone.stem_shape
+        _build(self.mask_generator, (None, *masked_shape))
+        self.mask_token = None
+        if self.has_mask_token and not on_pixels and self.mask_generator.hides_positions:
+            self.mask_token = self.add_weight(
+                shape=(masked_shape[-1],),
+                initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+                name="mask_token",
+            )
+        if self.head is not None:
+            _build(self.head, (None, *backbone.feature_shape))
+        if self.classifier is not None:
+            views_shape = (None, views, *backbone.feature_shape)
+            _build(self.aggregator, views_shape)
+            _build(self.classifier, self.aggregator.compute_output_shape(views_shape))
+        # The model counts its own steps: an optimizer's count stands still while it accumulates.
+        self.step = self.add_weight(
+            shape=(),
+            dtype="int32",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+            name="step",
+        )
+        self.built = True
+
+    # ------------------------------------------------------- the path, nothing masked
+
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Class probabilities (B, K) where there is a classifier, else embeddings (B, D).
+
+        Args:
+            images: (B, H, W, C), uint8 or float, 0–255.
+            training: whether layers such as dropout behave as in training.
+        """
+        features = self.backbone(self.normalise(images), training=training)
+        if self.classifier is None:
+            return self.pool(features)
+        return self.classifier(self.aggregate_one_view(features))
+
+    def pool(self, features: Tensor) -> Tensor:
+        """The embedding of a feature map: its mean over positions, float32 (B, D)."""
+        return ops.mean(ops.cast(features, "float32"), axis=(1, 2))
+
+    def aggregate_one_view(self, features: Tensor) -> Tensor:
+        """Aggregate an unmasked feature map (B, h, w, c) as if all V views had seen it."""
+        view = ops.expand_dims(features, 1)
+        return self.aggregator(ops.repeat(view, self.mask_generator.views, axis=1))
+
+    # ---------------------------------------------------------- the path, with masks
+
+    def masked_features(
+        self, pixels: Tensor, step: Tensor | int, training: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Mask normalised pixels (B, H, W, C) into views and encode each of them.
+
+        Returns:
+            The encoded views (B, V, h', w', c'), and what each view hid, (B, V, blocks, M).
+        """
+        stem, encoder = self.backbone.stem, self.backbone.encoder
+        if self.mask_on == "features":
+            features = stem(pixels, training=training)
+            views, hidden = self.mask_generator(features, step=step, token=self.mask_token)
+            encoded = encoder(_join_views(views), training=training)
+        else:
+            views, hidden = self.mask_generator(pixels, step=step)
+            encoded = encoder(stem(_join_views(views), training=training), training=training)
+        return _split_views(encoded, self.mask_generator.views), hidden
+
+    def predict_pixels(self, encoded: Tensor) -> Tensor:
+        """What each encoded view (B, V, h', w', c') takes the image to be: (B, V, H, W, C)."""
+        prediction = ops.cast(self.head(_join_views(encoded)), "float32")
+        return _split_views(prediction, self.mask_generator.views)
+
+    def compute_losses(self, data: Any, training: bool) -> dict[str, tuple[Tensor, Tensor]]:
+        """All losses of a batch, each with the weight that its mean over batches counts it by.
+
+        Args:
+            data: images, (images, labels) or (images, labels, sample_weight); images
+                (B, H, W, C) uint8 or float 0–255, labels integers (B,) with −1 for unlabelled.
+            training: labels are predicted from the masked views in training, and from the
+                unmasked image otherwise.
+
+        Returns:
+            "loss" and, where there are any, "reconstruction_loss", "classification_loss" and
+            "accuracy": scalars, and their weights.
+        """
+        images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        pixels = self.normalise(images)
+        batch_size = ops.cast(ops.shape(pixels)[0], "float32")
+        weight = ops.ones_like(pixels[:, 0, 0, 0])
+        if sample_weight is not None:
+            weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        step = self.step if training else EVALUATION_STEP
+
+        total = ops.zeros(()) + sum(self.losses)
+        losses: dict[str, tuple[Tensor, Tensor]] = {}
+        if self.head is not None or training:
+            encoded, hidden = self.masked_features(pixels, step, training)
+        if self.head is not None:
+            hidden_losses = self.mask_generator.hidden_loss(
+                pixels, self.predict_pixels(encoded), hidden
+            )
+            reconstruction = ops.mean(weight * sum(hidden_losses.values()))
+            losses["reconstruction_loss"] = (reconstruction, batch_size)
+            total = total + self.reconstruction_weight * reconstruction
+        if self.classifier is not None and labels is not None:
+            if training:
+                aggregated = self.aggregator(encoded)
+            else:
+                aggregated = self.aggregate_one_view(self.backbone(pixels, training=False))
+            classification, accuracy, labelled = _classification(
+                self.classifier.logits(aggregated), labels, weight
+            )
+            losses["classification_loss"] = (classification, labelled)
+            losses["accuracy"] = (accuracy, labelled)
+            total = total + self.classification_weight * classification
+        elif self.head is None:
+            raise ValueError("reconstruction_weight is 0, so fit and evaluate need labels.")
+        return {"loss": (total, batch_size), **losses}
+
+    def update_metrics(self, measured: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+        """Fold one batch's measurements into the running means and return those as logs."""
+        logs = {}
+        for tracker in self.trackers:
+            if tracker.name in measured:
+                value, weight = measured[tracker.name]
+                tracker.update_state(value, sample_weight=weight)
+                logs[tracker.name] = tracker.result()
+        return logs
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The running means that `fit` logs and resets."""
+        return self.trackers
+
+    def compile(self, optimizer: Any = "rmsprop", **kwargs: Any) -> None:
+        """Choose the optimizer; the other arguments are those of `keras.Model.compile`.
+
+        Raises:
+            ValueError: for a loss or metrics, which the model brings itself.
+        """
+        for name in ("loss", "metrics", "weighted_metrics", "loss_weights"):
+            if kwargs.get(name):
+                raise ValueError(
+                    f"SimMIM brings its own losses and metrics, got {name}={kwargs[name]!r}; "
+                    "see reconstruction_weight and classification_weight."
+                )
+        super().compile(optimizer=optimizer, **kwargs)
+
+    def compile_from_config(self, config: Config) -> None:
+        """Compile as a saved model was compiled."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    # ---------------------------------------------------------------------- use
+
+    @functools.cached_property
+    def _embedder(self) -> keras.Model:
+        images = keras.Input(self.backbone.image_shape, dtype="float32", name="images")
+        return keras.Model(images, self.pool(self.backbone(self.normalise(images))))
+
+    def embed(self, images: Any, batch_size: int | None = None) -> np.ndarray:
+        """Embed images, nothing masked: for search, kNN and clustering.
+
+        Args:
+            images: array (N, H, W, C), uint8 or float 0–255, or a dataset of image batches or
+                (images, labels) batches.
+            batch_size: images at a time, for arrays; 32 if None.
+
+        Returns:
+            float32 array (N, D), the mean of the backbone's features over positions.
+        """
+        return np.asarray(self._embedder.predict(images, batch_size=batch_size, verbose=0))
+
+    def reconstruct(self, images: Any, step: int = 0) -> dict[str, np.ndarray]:
+        """Show what the model sees and fills in.
+
+        Args:
+            images: array (N, H, W, C), uint8 or float 0–255; as many as to look at.
+            step: the masks' step; another step gives other masks.
+
+        Returns:
+            Arrays to look at, uint8 (N, H, W, C): "original"; "masked", the image without what
+            was hidden (hidden blocks show the mean colour); "reconstruction", the prediction of
+            what was hidden, pasted into the visible pixels; and "mask", bool (N, H, W), the
+            blocks that lost something. With V > 1 views, all but "original" are (N, V, …).
+
+        Raises:
+            ValueError: for a model without a reconstruction head.
+        """
+        if self.head is None:
+            raise ValueError("reconstruct needs a model with reconstruction_weight above 0.")
+        pixels = self.normalise(ops.convert_to_tensor(images))
+        encoded, hidden = self.masked_features(pixels, step, training=False)
+        generator = self.mask_generator
+        _, _, rows, columns, _ = hidden.shape
+        height, width, _ = self.backbone.image_shape
+        touched = ops.convert_to_numpy(ops.max(hidden, axis=-1)) > 0
+        mask = touched.repeat(height // rows, axis=2).repeat(width // columns, axis=3)
+        pictures = {
+            "masked": self._to_uint8(generator.fill(pixels, hidden)),
+            "reconstruction": self._to_uint8(
+                generator.fill(pixels, hidden, self.predict_pixels(encoded))
+            ),
+            "mask": mask,
+        }
+        if generator.views == 1:
+            pictures = {name: picture[:, 0] for name, picture in pictures.items()}
+        return {"original": self._to_uint8(pixels), **pictures}
+
+    def _to_uint8(self, pixels: Tensor) -> np.ndarray:
+        restored = ops.convert_to_numpy(pixels) * np.array(self.std) + np.array(self.mean)
+        return np.rint(np.clip(restored, 0, 255)).astype("uint8")
+
+    # ------------------------------------------------------------------ saving
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        parts = {
+            name: keras.saving.serialize_keras_object(getattr(self, name))
+            for name in ("backbone", "mask_generator", "aggregator", "head", "classifier")
+        }
+        return {
+            "name": self.name,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            **parts,
+            "mask_on": self.mask_on,
+            "mask_token": self.has_mask_token,
+            "reconstruction_weight": self.reconstruction_weight,
+            "classification_weight": self.classification_weight,
+            "mean": self.mean,
+            "std": self.std,
+        }
+
+    @classmethod
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> "SimMIM":
+        """A model of this configuration, with new weights."""
+        parts = {
+            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            for name, value in config.items()
+            if isinstance(value, dict)
+        }
+        return cls(**{**config, **parts})
+
+
+def _build(layer: keras.layers.Layer, input_shape: Shape) -> None:
+    """Create a layer's weights, unless they were created with its configuration."""
+    if not layer.built:
+        layer.build(input_shape)
+
+
+def _join_views(views: Tensor) -> Tensor:
+    """(B, V, …) → (B·V, …)."""
+    return ops.reshape(views, (-1, *views.shape[2:]))
+
+
+def _split_views(images: Tensor, views: int) -> Tensor:
+    """(B·V, …) → (B, V, …)."""
+    return ops.reshape(images, (-1, views, *images.shape[1:]))
+
+
+def _classification(
+    logits: Tensor, labels: Tensor, weight: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean cross-entropy and accuracy over the labelled images, and their total weight."""
+    if len(labels.shape) > 1 and labels.shape[-1] != 1:
+        raise ValueError(
+            "labels must be integers (B,), -1 for unlabelled; got labels of shape "
+            f"{tuple(labels.shape)}."
+        )
+    labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
+    labelled = weight * ops.cast(labels >= 0, "float32")
+    total = ops.sum(labelled)
+    entropy = ops.sparse_categorical_crossentropy(ops.maximum(labels, 0), logits, from_logits=True)
+    correct = ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == labels, "float32")
+    return (
+        ops.divide_no_nan(ops.sum(labelled * entropy), total),
+        ops.divide_no_nan(ops.sum(labelled * correct), total),
+        total,
+    )
+
+
+def _per_channel(
+    name: str, given: float | tuple[float, ...] | None, imagenet: tuple[float, ...], channels: int
+) -> tuple[float, ...]:
+    """One value per channel, from one value, one per channel, or ImageNet's."""
+    if given is None:
+        return imagenet if channels == 3 else (sum(imagenet) / 3,) * channels
+    values = tuple(float(value) for value in np.atleast_1d(given))
+    values = values * channels if len(values) == 1 else values
+    if len(values) != channels or (name == "std" and min(values) <= 0):
+        positive = "positive " if name == "std" else ""
+        raise ValueError(
+            f"{name} must be one {positive}number or one for each of {channels} channels, "
+            f"got {given!r}."
+        )
+    return values

@@ -1,0 +1,70 @@
+"""Pictures and feature distributions while training."""
+
+import os
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_simmim.evaluation.reconstruction_sheet import reconstruction_sheet
+from keras_simmim.training.tensorboard_writer import TensorBoardWriter
+
+
+class Watch(keras.callbacks.Callback):
+    """Shows in TensorBoard what a few images look like to the model, every few epochs.
+
+    Writes the reconstruction sheet, and the distributions of the stem's and the encoder's
+    features. The masks are the same each time, so that pictures of two epochs compare.
+
+    Args:
+        images: array (N, H, W, C), uint8 or float 0–255; about eight to look at.
+        log_dir: TensorBoard's directory; files go to its `train` run.
+        every: epochs between two pictures, at least 1; the last epoch always has one.
+
+    Raises:
+        ValueError: for no images or `every` below 1.
+
+    Example:
+
+    ```python
+    model.fit(dataset, callbacks=[Watch(images[:8], "runs/first/logs", every=5)])
+    ```
+    """
+
+    def __init__(
+        self, images: np.ndarray, log_dir: str | os.PathLike[str], every: int = 1
+    ) -> None:
+        super().__init__()
+        if len(images) == 0:
+            raise ValueError("images must hold at least one image, got none.")
+        if every < 1:
+            raise ValueError(f"every must be at least 1 epoch, got {every!r}.")
+        self.images = np.asarray(images)
+        self.log_dir = os.path.join(os.fspath(log_dir), "train")
+        self.every = every
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Open the log."""
+        self._writer = TensorBoardWriter(self.log_dir)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the pictures and distributions of this epoch, if it is its turn."""
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
+            self._write(epoch)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the log."""
+        self._writer.close()
+
+    def _write(self, epoch: int) -> None:
+        model = self.model
+        if model.head is not None:
+            sheet = reconstruction_sheet(model, self.images)
+            self._writer.picture("reconstructions", sheet, epoch)
+        pixels = model.normalise(ops.convert_to_tensor(self.images))
+        stem = model.backbone.stem(pixels, training=False)
+        features = model.backbone.encoder(stem, training=False)
+        for name, tensor in (("features/stem", stem), ("features/encoder", features)):
+            values = ops.convert_to_numpy(ops.cast(tensor, "float32"))
+            self._writer.histogram(name, values, epoch)

@@ -1,0 +1,104 @@
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_simmim.data.decoding import decode_box
+
+COLOUR = (200, 100, 50)
+GREY = 124  # the luma of COLOUR
+
+
+def encoded(mode="RGB", kind="PNG", **options):
+    image = Image.new("RGB", (10, 8), COLOUR)
+    # Pillow's plain conversion to a palette dithers.
+    image = image.quantize(4) if mode == "P" else image.convert(mode)
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def whole(contents, channels=3):
+    return decode_box(contents, lambda shape: tf.stack([0, 0, shape[0], shape[1]]), channels)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("RGB", "PNG"),
+        ("RGBA", "PNG"),
+        ("P", "PNG"),
+        ("L", "PNG"),
+        ("LA", "PNG"),
+        ("RGB", "JPEG"),
+        ("L", "JPEG"),
+        ("CMYK", "JPEG"),
+        ("RGB", "GIF"),
+        ("RGB", "BMP"),
+        ("RGBA", "BMP"),
+        ("L", "BMP"),
+        ("RGB", "WEBP"),
+        ("RGBA", "WEBP"),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_format_and_mode(mode, kind, channels):
+    image = whole(encoded(mode, kind), channels)
+    assert image.shape == (8, 10, channels)
+    assert image.dtype == tf.uint8
+    is_grey = mode in ("L", "LA") or channels == 1
+    expected = GREY if is_grey else COLOUR
+    assert np.abs(image.numpy().astype(int) - expected).max() <= 4
+
+
+def test_box_of_every_format_is_the_same():
+    pixels = np.linspace(0, 255, 40 * 30).reshape(30, 40).astype(np.uint8)
+    for kind, options in (("PNG", {}), ("BMP", {}), ("JPEG", {"quality": 100})):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, kind, **options)
+        image = decode_box(file.getvalue(), lambda shape: tf.constant([3, 5, 7, 11]), 1)
+        assert np.abs(image[..., 0].numpy().astype(int) - pixels[3:10, 5:16]).max() <= 2, kind
+
+
+def test_16_bits_are_scaled():
+    values = np.array([[0, 127, 128, 40000, 65407, 65535]], np.uint16)
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "PNG")
+    expected = np.floor(values / 257 + 0.5)
+    assert whole(file.getvalue(), 1)[..., 0].numpy().tolist() == expected.tolist()
+    assert whole(file.getvalue(), 3)[..., 2].numpy().tolist() == expected.tolist()
+
+
+def test_first_frame_of_an_animated_gif():
+    frames = [Image.new("RGB", (10, 8), colour) for colour in (COLOUR, (0, 0, 255))]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    assert np.abs(whole(file.getvalue()).numpy().astype(int) - COLOUR).max() <= 4
+
+
+def test_animated_webp_is_refused():
+    file = io.BytesIO()
+    Image.new("RGB", (10, 8)).save(
+        file, "WEBP", save_all=True, append_images=[Image.new("RGB", (10, 8), COLOUR)]
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError, match="animated WebP is not supported"):
+        whole(file.getvalue())
+
+
+def test_jpeg_with_bytes_after_its_end():
+    contents = encoded(kind="JPEG")
+    np.testing.assert_array_equal(whole(contents + b"\0" * 16), whole(contents))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
+@pytest.mark.parametrize("kept", [0.0, 0.02, 0.1, 0.6])
+def test_truncated_files_are_refused(kind, kept):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, kind)
+    contents = file.getvalue()[: int(kept * file.tell())]
+    with pytest.raises(tf.errors.OpError):
+        # The box lies above the cut.
+        decode_box(contents, lambda shape: tf.constant([0, 0, 4, 4]), 3)

@@ -1,0 +1,109 @@
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from keras_simmim import data
+
+
+def epoch_of(dataset):
+    return np.concatenate(list(dataset.as_numpy_iterator()))
+
+
+@pytest.fixture
+def make(textured_images):
+    def build(**options):
+        return data.from_arrays(textured_images, image_size=16, batch_size=2, **options)
+
+    return build
+
+
+def test_equal_seeds_are_equal_and_others_are_not(make):
+    first, second, other = make(seed=1), make(seed=1), make(seed=2)
+    for _ in range(2):
+        expected = epoch_of(first)
+        np.testing.assert_array_equal(epoch_of(second), expected)
+        assert not np.array_equal(epoch_of(other), expected)
+
+
+def test_epoch_k_is_iteration_k(make):
+    uninterrupted = make()
+    epochs = [epoch_of(uninterrupted) for _ in range(4)]
+    for one, two in itertools.combinations(epochs, 2):
+        assert not np.array_equal(one, two)
+    resumed = make(epoch=2)
+    np.testing.assert_array_equal(epoch_of(resumed), epochs[2])
+    np.testing.assert_array_equal(epoch_of(resumed), epochs[3])
+
+
+def test_folder_resumes(coloured_folder):
+    folder = coloured_folder(10)
+    uninterrupted, resumed = (data.image_folder(folder, 8, 5, epoch=epoch) for epoch in (0, 1))
+    epoch_of(uninterrupted)
+    np.testing.assert_array_equal(epoch_of(uninterrupted), epoch_of(resumed))
+
+
+def test_a_look_at_two_batches_is_no_epoch(make):
+    dataset = make()
+    first, second = (epoch_of(make(epoch=epoch)) for epoch in (0, 1))
+    next(iter(dataset))
+    list(dataset.take(2))
+    np.testing.assert_array_equal(epoch_of(dataset), first)
+    list(make().take(3))
+    partial = make()
+    list(partial.take(3))
+    np.testing.assert_array_equal(epoch_of(partial), second)
+
+
+def test_batch_size_does_not_change_the_views(make, textured_images):
+    whole = data.from_arrays(textured_images, image_size=16, batch_size=10)
+    np.testing.assert_array_equal(epoch_of(whole), epoch_of(make()))
+
+
+class Recorder(keras.callbacks.Callback):
+    """Keeps the mean of the outputs of every epoch, which tells epochs apart."""
+
+    def __init__(self):
+        super().__init__()
+        self.epochs = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append((epoch, logs["loss"]))
+
+
+def losses_of(dataset, epochs, initial_epoch=0):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(1, kernel_initializer="ones", trainable=False),
+        ]
+    )
+    # Nothing trains: the loss tells which images an epoch held. The model is not built yet.
+    model.compile("sgd", loss="mse")
+    recorder = Recorder()
+    model.fit(
+        dataset,
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        shuffle=False,
+        verbose=0,
+        callbacks=[recorder],
+    )
+    return recorder.epochs
+
+
+def test_fit_sees_the_epochs_in_turn(textured_images):
+    def labelled(**options):
+        return data.from_arrays(
+            textured_images, np.arange(10), image_size=16, batch_size=3, **options
+        )
+
+    dataset = labelled()
+    assert int(dataset.cardinality()) == 3
+    whole = losses_of(dataset, 3)
+    assert len({loss for _, loss in whole}) == 3
+    resumed = losses_of(labelled(epoch=1), 3, initial_epoch=1)
+    np.testing.assert_allclose([loss for _, loss in resumed], [loss for _, loss in whole[1:]])

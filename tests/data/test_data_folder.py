@@ -1,0 +1,154 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_simmim import data
+
+
+def colours(dataset):
+    return [int(value) for batch in dataset for value in batch.numpy()[:, 0, 0, 0]]
+
+
+def test_every_image_once_an_epoch(coloured_folder):
+    dataset = data.image_folder(coloured_folder(10), 8, 5)
+    epochs = [colours(dataset) for _ in range(3)]
+    assert all(sorted(epoch) == list(range(10, 110, 10)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+
+
+def test_evaluation_keeps_order_and_remainder(coloured_folder):
+    folder = coloured_folder(10)
+    dataset = data.image_folder(folder, (8, 12), 4, training=False)
+    assert [batch.shape for batch in dataset] == [(4, 8, 12, 3), (4, 8, 12, 3), (2, 8, 12, 3)]
+    assert colours(dataset) == colours(dataset) == list(range(10, 110, 10))
+    assert dataset.file_paths == sorted(str(path) for path in folder.iterdir())
+    assert dataset.class_names is None
+    assert dataset.image_count == 10
+    assert dataset.broken_files == {}
+
+
+def test_evaluation_matches_pillow(tmp_path, textured_images):
+    Image.fromarray(textured_images[0]).save(tmp_path / "image.png")
+    for size, box, resample in (
+        ((6, 8), (0, 0, 32, 24), Image.Resampling.BOX),
+        ((8, 8), (4, 0, 28, 24), Image.Resampling.BOX),
+        ((48, 48), (4, 0, 28, 24), Image.Resampling.BILINEAR),
+        ((24, 24), (4, 0, 28, 24), Image.Resampling.NEAREST),
+    ):
+        view = next(iter(data.image_folder(tmp_path, size, training=False)))[0]
+        expected = Image.fromarray(textured_images[0]).crop(box).resize(size[::-1], resample)
+        assert np.abs(view.numpy().astype(int) - np.asarray(expected)).max() <= 1
+
+
+def test_labels_of_sub_folders(coloured_folder):
+    folder = coloured_folder(9, classes=("dog", "cat", "emu/young"))
+    (folder / ".hidden").mkdir()
+    dataset = data.image_folder(folder, 8, 4, training=False)
+    assert dataset.class_names == ["cat", "dog", "emu"]
+    labels = np.concatenate([batch.numpy() for _, batch in dataset])
+    assert labels.dtype == np.int32
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    for images, batch in data.image_folder(folder, 8, 3):
+        class_of = {10: 1, 20: 0, 30: 2}
+        first_of = [int(value) - 1 for value in images.numpy()[:, 0, 0, 0] // 10]
+        assert [class_of[10 * (first % 3 + 1)] for first in first_of] == batch.numpy().tolist()
+
+
+def test_labels_none_and_given(coloured_folder):
+    folder = coloured_folder(4, classes=("a", "b"))
+    assert len(colours(data.image_folder(folder, 8, labels=None))) == 4
+    dataset = data.image_folder(folder, 8, labels=[7, 8, 9, 5], training=False)
+    assert next(iter(dataset))[1].numpy().tolist() == [7, 8, 9, 5]
+    assert dataset.class_names is None
+    with pytest.raises(ValueError, match=r"labels must be 4 integers, got the shape \(3,\)"):
+        data.image_folder(folder, 8, labels=[1, 2, 3])
+
+
+def test_limit_is_even_and_reproducible(coloured_folder):
+    folder = coloured_folder(12, classes=("a", "b", "c"))
+    datasets = [data.image_folder(folder, 8, limit=7, seed=seed) for seed in (0, 0, 1, 2)]
+    paths = [dataset.file_paths for dataset in datasets]
+    assert paths[0] == paths[1]
+    assert len({tuple(chosen) for chosen in paths}) > 1
+    counts = [sum(f"/{name}/" in path for path in paths[0]) for name in "abc"]
+    assert sorted(counts) == [2, 2, 3]
+    assert sum(len(labels) for _, labels in datasets[0]) == 7
+    assert data.image_folder(folder, 8, limit=100).image_count == 12
+
+
+def test_remainder(coloured_folder):
+    folder = coloured_folder(5)
+    lengths = {
+        (batch_size, drop): [
+            len(batch) for batch in data.image_folder(folder, 8, batch_size, drop_remainder=drop)
+        ]
+        for batch_size, drop in ((2, None), (8, None), (2, False))
+    }
+    assert lengths == {(2, None): [2, 2], (8, None): [5], (2, False): [2, 2, 1]}
+    with pytest.raises(ValueError, match="drop_remainder=True would drop all 5 images"):
+        data.image_folder(folder, 8, 8, drop_remainder=True)
+
+
+def test_links_in_circles_end(coloured_folder):
+    folder = coloured_folder(2, classes=("a",))
+    (folder / "a" / "again").symlink_to(folder)
+    assert data.image_folder(folder, 8).image_count == 2
+
+
+def test_cases_hidden_files_and_channels(coloured_folder):
+    folder = coloured_folder(3)
+    (folder / "00.png").rename(folder / "00.JPEG")
+    (folder / ".01.png").write_bytes(b"")
+    (folder / "notes.txt").write_text("text")
+    batch = next(iter(data.image_folder(folder, 8, channels=1, training=False)))
+    assert batch.shape == (3, 8, 8, 1)
+    assert batch.dtype == tf.uint8
+
+
+def test_folders_without_images(tmp_path):
+    with pytest.raises(ValueError, match=r"no images under .* looked for .bmp, .* no files at all"):
+        data.image_folder(tmp_path, 8)
+    (tmp_path / "table.csv").write_text("1,2")
+    with pytest.raises(ValueError, match=r"found .csv \(1\)"):
+        data.image_folder(tmp_path, 8)
+    with pytest.raises(NotADirectoryError, match="got the file"):
+        data.image_folder(tmp_path / "table.csv", 8)
+    with pytest.raises(FileNotFoundError, match="found nothing at"):
+        data.image_folder(tmp_path / "nowhere", 8)
+
+
+def test_images_beside_folders_are_ambiguous(coloured_folder):
+    folder = coloured_folder(4, classes=("", "thumbs"))
+    with pytest.raises(ValueError, match="pass labels=None"):
+        data.image_folder(folder, 8)
+    assert data.image_folder(folder, 8, labels=None).image_count == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"image_size": 0}, ValueError, "image_size must be at least 1, got 0"),
+        ({"image_size": 8.5}, TypeError, "image_size must be an integer or a pair"),
+        ({"image_size": (8, 8, 3)}, TypeError, "image_size must be"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
+        ({"labels": "all"}, ValueError, "labels must be 'auto', None or integers"),
+        ({"training": 1}, TypeError, "training must be True or False"),
+        ({"seed": 1.5}, TypeError, "seed must be an integer"),
+        ({"seed": 2**70}, ValueError, "seed must fit into 64 bits"),
+        ({"epoch": -1}, ValueError, "epoch must be at least 0"),
+        ({"limit": 0}, ValueError, "limit must be at least 1"),
+        ({"channels": 2}, ValueError, "channels must be 1 or 3, got 2"),
+        ({"crop_scale": (0.5, 1.5)}, ValueError, "crop_scale must satisfy 0 < low <= high <= 1"),
+        ({"crop_scale": 0.5}, TypeError, "crop_scale must be a pair"),
+        ({"crop_ratio": (2, 1)}, ValueError, "crop_ratio must satisfy 0 < low <= high"),
+        ({"flip": "yes"}, TypeError, "flip must be True or False"),
+        ({"drop_remainder": 1}, TypeError, "drop_remainder must be True or False"),
+        ({"on_error": "ignore"}, ValueError, "on_error must be 'skip' or 'raise'"),
+        ({"path": 3}, TypeError, "path must be a path"),
+    ],
+)
+def test_arguments_out_of_bounds(coloured_folder, arguments, error, match):
+    defaults = {"path": coloured_folder(1), "image_size": 8}
+    with pytest.raises(error, match=match):
+        data.image_folder(**{**defaults, **arguments})
