@@ -84,12 +84,11 @@ def transformer_block(tokens, weights, num_heads, epsilon=1e-6):
     def dense(name, values):
         return values @ weights[f"{name}/kernel"] + weights[f"{name}/bias"]
 
-    batch_size, count, width = tokens.shape
     queries, keys, values = np.split(
         dense("query_key_value", norm("attention_norm", tokens)), 3, axis=-1
     )
     heads = []
-    for part in np.split(np.arange(width), num_heads):
+    for part in np.split(np.arange(tokens.shape[-1]), num_heads):
         similarity = np.einsum("bqd,bkd->bqk", queries[..., part], keys[..., part])
         attention = softmax(similarity / math.sqrt(len(part)))
         heads.append(attention @ values[..., part])

@@ -59,7 +59,8 @@ class ConvNet(Backbone):
             ],
             name="stem",
         )
-        super().__init__(image_shape, stem, keras.layers.Identity(name="encoder"), **kwargs)
+        encoder = keras.layers.Identity(name="encoder", dtype=dtype)
+        super().__init__(image_shape, stem, encoder, **kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
         self.strides = strides

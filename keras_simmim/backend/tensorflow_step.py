@@ -23,7 +23,11 @@ class TrainStep:
         gradients = tape.gradient(
             scaled_loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        norm = gradient_norm(gradients, self.optimizer.scale_loss(tf.constant(1.0)))
+        summed = gradients
+        if replicas > 1:
+            context = tf.distribute.get_replica_context()
+            summed = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        norm = gradient_norm(summed, self.optimizer.scale_loss(tf.constant(1.0)))
         self.optimizer.apply(gradients, weights)
         self.step.assign_add(1)
         return self.update_metrics({**measured, "gradient_norm": (norm, batch_size)})

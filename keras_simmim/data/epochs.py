@@ -58,7 +58,10 @@ class Epochs:
             self._next.assign_add(tf.cast(number == counted_at, tf.int64))
             return batch
 
-        return batches.enumerate().map(note)
+        # A prefetch that TensorFlow adds by itself would hand out, and count, one batch too early.
+        options = tf.data.Options()
+        options.experimental_optimization.inject_prefetch = False
+        return batches.enumerate().map(note).with_options(options)
 
 
 def _full_range(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:

@@ -15,7 +15,7 @@ from keras_simmim.data.broken import BrokenFiles
 from keras_simmim.data.decoding import decode_box
 from keras_simmim.data.epochs import Epochs
 from keras_simmim.data.host import leave_gpu_to_backend
-from keras_simmim.data.listing import choose_evenly, list_images
+from keras_simmim.data.listing import choose_evenly, choose_subset, list_images
 from keras_simmim.data.views import Views
 
 
@@ -29,6 +29,8 @@ def image_folder(
     seed: int = 0,
     epoch: int = 0,
     limit: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
     channels: int = 3,
     crop_scale: tuple[float, float] = (0.67, 1.0),
     crop_ratio: tuple[float, float] = (3 / 4, 4 / 3),
@@ -55,6 +57,9 @@ def image_folder(
         epoch: number of the first iteration over the data set; each further one is the next epoch.
             It counts as one when it gets to its third batch.
         limit: most images to use, chosen at random by `seed` and evenly over the classes.
+        validation_split: share of the images, taken evenly from the classes, that is held out,
+            between 0 and 1; None splits nothing. Equal seeds split alike.
+        subset: which side of the split to give, `"training"` or `"validation"`.
         channels: 3 for colour or 1 for grey.
         crop_scale: bounds of a training crop's share of the image's area.
         crop_ratio: bounds of a training crop's width divided by its height.
@@ -98,7 +103,9 @@ def image_folder(
     epochs = Epochs(training, seed, epoch)
     channels = arguments.as_choice("channels", channels, (1, 3))
     on_error = arguments.as_choice("on_error", on_error, ("skip", "raise"))
-    paths, classes, class_names = _listed(path, labels, limit, epochs.seed)
+    paths, classes, class_names = _listed(
+        path, labels, limit, validation_split, subset, epochs.seed
+    )
     count = len(paths)
     broken = BrokenFiles(paths, channels, on_error)
     broken.check_first()
@@ -153,6 +160,8 @@ def _listed(
     path: str | os.PathLike[str],
     labels: str | Sequence[int] | np.ndarray | None,
     limit: int | None,
+    validation_split: float | None,
+    subset: str | None,
     seed: int,
 ) -> tuple[list[str], list[int], list[str] | None]:
     if isinstance(labels, str) and labels != "auto":
@@ -165,6 +174,10 @@ def _listed(
     if limit is not None:
         limit = arguments.as_integer("limit", limit, minimum=1)
         chosen = choose_evenly(classes, limit, seed)
+        paths = [paths[index] for index in chosen]
+        classes = [classes[index] for index in chosen]
+    if validation_split is not None or subset is not None:
+        chosen = choose_subset(classes, validation_split, subset, seed)
         paths = [paths[index] for index in chosen]
         classes = [classes[index] for index in chosen]
     return paths, classes, class_names

@@ -25,7 +25,6 @@ def reconstruction_sheet(model: Any, images: Any, step: int = 0, scale: int = 1)
         ValueError: for a model without a reconstruction head.
 
     Example:
-
     ```python
     keras.utils.save_img("reconstructions.png", reconstruction_sheet(model, images[:8]))
     ```

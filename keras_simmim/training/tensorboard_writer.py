@@ -19,7 +19,6 @@ class TensorBoardWriter:
         log_dir: directory of the run, beside the files of `keras.callbacks.TensorBoard`.
 
     Example:
-
     ```python
     writer = TensorBoardWriter("runs/first/logs/train")
     writer.picture("reconstructions", sheet, step=0)

@@ -27,7 +27,9 @@ def by_path(layer):
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_forward_pass_on_a_map_that_is_not_square(channels):
     patch, width = 4, 12
-    backbone = ViT((8, 12, channels), patch, num_layers=2, num_heads=3, hidden_dim=width, mlp_dim=20)
+    backbone = ViT(
+        (8, 12, channels), patch, num_layers=2, num_heads=3, hidden_dim=width, mlp_dim=20
+    )
     randomise(backbone)
     pixels = np.random.default_rng(1).normal(size=(2, 8, 12, channels)).astype("float32")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from keras_simmim.evaluation import knn_accuracy, knn
+from keras_simmim.evaluation import knn, knn_accuracy
 
 
 @pytest.mark.parametrize(("k", "temperature"), [(1, 0.07), (5, 0.07), (20, 0.5), (60, 0.2)])

@@ -25,7 +25,9 @@ def test_probabilities_are_softmax_of_a_linear_layer(shape, pooling):
     tensor = ops.array(features)
     assert kernel.shape == (pooled.shape[1], 3)
     assert head.compute_output_shape((None, *shape[1:])) == (None, 3)
-    np.testing.assert_allclose(ops.convert_to_numpy(head.logits(tensor)), scores, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(head.logits(tensor)), scores, rtol=1e-4, atol=1e-5
+    )
     np.testing.assert_allclose(
         ops.convert_to_numpy(head(tensor)), numpy_reference.softmax(scores), rtol=1e-4, atol=1e-6
     )

@@ -60,13 +60,13 @@ def test_no_two_last_words_collide():
     assert len(np.unique(result)) == 1 << 17
 
 
-@given(
-    st.integers(0, 2**31 - 1), words, st.sampled_from([(1, 1), (3, 7), (2, 36), (5, 49)])
-)
+@given(st.integers(0, 2**31 - 1), words, st.sampled_from([(1, 1), (3, 7), (2, 36), (5, 49)]))
 def test_ranks_are_permutations_of_the_blocks(seed, step, sizes):
     ranks = ranks_of(seed, step, *sizes)
     assert ranks.shape == sizes
-    np.testing.assert_array_equal(np.sort(ranks, axis=1), np.tile(np.arange(sizes[1]), (sizes[0], 1)))
+    np.testing.assert_array_equal(
+        np.sort(ranks, axis=1), np.tile(np.arange(sizes[1]), (sizes[0], 1))
+    )
     np.testing.assert_array_equal(ranks, numpy_reference.random_ranks(seed, step, *sizes))
 
 

@@ -27,7 +27,8 @@ def built(shape, **arguments):
 
 
 @pytest.mark.parametrize(
-    ("side", "block_size", "count"), [(12, 2, 22), (14, 2, 30), (6, 1, 22), (192, 32, 22), (224, 32, 30)]
+    ("side", "block_size", "count"),
+    [(12, 2, 22), (14, 2, 30), (6, 1, 22), (192, 32, 22), (224, 32, 30)],
 )
 def test_the_papers_counts(side, block_size, count):
     masking = built((side, side, 1), ratio=0.6, block_size=block_size)
@@ -36,7 +37,15 @@ def test_the_papers_counts(side, block_size, count):
 
 @pytest.mark.parametrize(
     ("ratio", "blocks", "count"),
-    [(0.6, 36, 22), (0.6, 49, 30), (0.7, 10, 7), (0.3, 10, 3), (0.1, 30, 3), (0.01, 4, 1), (0.51, 2, 2)],
+    [
+        (0.6, 36, 22),
+        (0.6, 49, 30),
+        (0.7, 10, 7),
+        (0.3, 10, 3),
+        (0.1, 30, 3),
+        (0.01, 4, 1),
+        (0.51, 2, 2),
+    ],
 )
 def test_the_count_is_the_ceiling_without_rounding_errors(ratio, blocks, count):
     assert hidden_count(ratio, blocks) == count
@@ -130,9 +139,7 @@ def test_fill_takes_views_and_a_filling_for_every_pixel():
     views = generator.normal(size=(2, 1, 8, 8, 3)).astype("float32")
     filling = generator.normal(size=(2, 1, 8, 8, 3)).astype("float32")
     filled = masking.fill(ops.array(views), hidden, ops.array(filling))
-    np.testing.assert_array_equal(
-        ops.convert_to_numpy(filled), np.where(mask == 1, filling, views)
-    )
+    np.testing.assert_array_equal(ops.convert_to_numpy(filled), np.where(mask == 1, filling, views))
 
 
 def test_half_precision_features_stay_in_half_precision():
@@ -197,10 +204,10 @@ def test_a_compiled_mask_equals_the_eager_one():
         hidden = masking.draw(2, step)
         return masking.fill(features, hidden), hidden
 
-    for result, expected in zip(compiled(masked)(features, step), masked(features, step), strict=True):
-        np.testing.assert_array_equal(
-            ops.convert_to_numpy(result), ops.convert_to_numpy(expected)
-        )
+    for result, expected in zip(
+        compiled(masked)(features, step), masked(features, step), strict=True
+    ):
+        np.testing.assert_array_equal(ops.convert_to_numpy(result), ops.convert_to_numpy(expected))
 
 
 @pytest.mark.parametrize("ratio", [0, 1, -0.1, 1.5, float("nan"), "half", None])
@@ -226,10 +233,7 @@ def test_a_seed_out_of_range_is_named(seed):
 
 @pytest.mark.parametrize("shape", [(6, 4, 3), (4, 6, 3), (6, 8), (2, 2, 3)])
 def test_a_block_that_does_not_divide_is_named(shape):
-    if shape == (6, 8):
-        sizes = "the 6 by 1 map"
-    else:
-        sizes = f"the {shape[0]} by {shape[1]} map"
+    sizes = "the 6 by 1 map" if shape == (6, 8) else f"the {shape[0]} by {shape[1]} map"
     with pytest.raises(ValueError, match=rf"block_size=\(4, 4\) does not divide {sizes}"):
         built(shape, block_size=4)
 

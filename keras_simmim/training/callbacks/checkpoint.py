@@ -20,7 +20,6 @@ class Checkpoint(keras.callbacks.Callback):
         ValueError: for another ending.
 
     Example:
-
     ```python
     model.fit(dataset, callbacks=[Checkpoint("runs/first/model.keras")])
     model = keras.saving.load_model("runs/first/model.keras")

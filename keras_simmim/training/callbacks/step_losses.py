@@ -20,7 +20,6 @@ class StepLosses(keras.callbacks.Callback):
         path: the CSV file.
 
     Example:
-
     ```python
     losses = StepLosses("runs/first/losses.csv")
     model.fit(dataset, callbacks=[losses])

@@ -26,15 +26,12 @@ class Watch(keras.callbacks.Callback):
         ValueError: for no images or `every` below 1.
 
     Example:
-
     ```python
     model.fit(dataset, callbacks=[Watch(images[:8], "runs/first/logs", every=5)])
     ```
     """
 
-    def __init__(
-        self, images: np.ndarray, log_dir: str | os.PathLike[str], every: int = 1
-    ) -> None:
+    def __init__(self, images: np.ndarray, log_dir: str | os.PathLike[str], every: int = 1) -> None:
         super().__init__()
         if len(images) == 0:
             raise ValueError("images must hold at least one image, got none.")

@@ -1,0 +1,163 @@
+"""What is saved comes back: configurations, weights, optimizer, and the next step."""
+
+import inspect
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_simmim as ks
+from keras_simmim.backbones.transformer_block import TransformerBlock
+from keras_simmim.backbones.vit import TransformerEncoder
+
+# Every public layer and model, with no argument at its default.
+CONSTRUCTIONS = {
+    TransformerBlock: {"num_heads": 3, "mlp_dim": 7, "epsilon": 0.5},
+    TransformerEncoder: {"num_layers": 2, "num_heads": 3, "mlp_dim": 7, "epsilon": 0.5},
+    ks.backbones.ConvNet: {
+        "image_shape": (6, 8, 2),
+        "filters": (4, 5),
+        "kernel_size": 2,
+        "strides": 2,
+    },
+    ks.backbones.ViT: {
+        "image_shape": (6, 8, 2),
+        "patch_size": 2,
+        "num_layers": 1,
+        "num_heads": 3,
+        "hidden_dim": 6,
+        "mlp_dim": 7,
+    },
+    ks.masking.SpatialMasking: {"ratio": 0.3, "block_size": (2, 3), "seed": 11},
+    ks.aggregation.MeanAggregation: {},
+    ks.aggregation.ChannelMean: {},
+    ks.heads.ReconstructionHead: {"image_shape": (6, 8, 2)},
+    ks.heads.ClassificationHead: {"num_classes": 5, "pooling": "flatten"},
+}
+# Contracts to inherit from: nothing to construct.
+CONTRACTS = {ks.backbones.Backbone, ks.masking.MaskGenerator}
+
+
+def named_arguments(constructor):
+    return {
+        parameter.name
+        for parameter in inspect.signature(constructor).parameters.values()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    }
+
+
+def test_every_public_layer_is_constructed_here():
+    public = {
+        member
+        for package in (ks.backbones, ks.masking, ks.aggregation, ks.heads)
+        for member in (getattr(package, name) for name in package.__all__)
+        if isinstance(member, type) and issubclass(member, keras.layers.Layer)
+    }
+    assert public - CONTRACTS <= set(CONSTRUCTIONS)
+
+
+@pytest.mark.parametrize("layer_class", CONSTRUCTIONS, ids=lambda cls: cls.__name__)
+def test_every_constructor_argument_is_in_the_configuration(layer_class):
+    arguments = CONSTRUCTIONS[layer_class]
+    assert set(arguments) == named_arguments(layer_class)
+    layer = layer_class(**arguments, name="special", dtype="mixed_bfloat16")
+    for copy in (
+        layer_class.from_config(layer.get_config()),
+        keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer)),
+    ):
+        config = copy.get_config()
+        assert {name: config[name] for name in arguments} == arguments
+        assert config["name"] == "special"
+        assert copy.dtype_policy.name == "mixed_bfloat16"
+        for sublayer in copy._flatten_layers(include_self=False):
+            # Keras' Sequential and its input take no policy and compute in that of its layers.
+            if not isinstance(sublayer, keras.Sequential | keras.layers.InputLayer):
+                assert sublayer.compute_dtype == "bfloat16", sublayer.name
+
+
+def all_arguments():
+    """A SimMIM with no argument at its default."""
+    return {
+        "backbone": ks.backbones.ViT((8, 8, 2), 4, 1, 2, 8, mlp_dim=5),
+        "mask_generator": ks.masking.SpatialMasking(0.3, 4, seed=11),
+        "aggregator": ks.aggregation.ChannelMean(),
+        "head": ks.heads.ReconstructionHead((8, 8, 2), name="special_head"),
+        "classifier": ks.heads.ClassificationHead(4, "flatten"),
+        "mask_on": "pixels",
+        "mask_token": False,
+        "reconstruction_weight": 0.25,
+        "classification_weight": 0.5,
+        "mean": (1.0, 2.0),
+        "std": (3.0, 4.0),
+    }
+
+
+def test_the_whole_model_comes_back_from_its_configuration():
+    arguments = all_arguments()
+    assert set(arguments) == named_arguments(ks.SimMIM)
+    model = ks.SimMIM(**arguments, name="special")
+    config = model.get_config()
+    copy = ks.SimMIM.from_config(config)
+    assert copy.get_config() == config
+    assert copy.name == "special"
+    for name in ("mask_on", "reconstruction_weight", "classification_weight", "mean", "std"):
+        assert getattr(copy, name) == arguments[name]
+    assert copy.has_mask_token is False
+    for name in ("backbone", "mask_generator", "aggregator", "head", "classifier"):
+        assert type(getattr(copy, name)) is type(arguments[name])
+        assert getattr(copy, name).get_config() == arguments[name].get_config()
+    assert [weight.shape for weight in copy.weights] == [weight.shape for weight in model.weights]
+
+
+@pytest.fixture(scope="module")
+def trained(make_model, images, labels, tmp_path_factory):
+    """A model trained for two steps and saved, and what it does in the third."""
+    folder = tmp_path_factory.mktemp("saved")
+    model = make_model(num_classes=3)
+    model.compile(keras.optimizers.AdamW(1e-2, weight_decay=0.05))
+    fit = {"batch_size": 8, "shuffle": False, "verbose": 0}
+    model.fit(images, labels, epochs=2, **fit)
+    model.save(folder / "model.keras")
+    model.save_weights(folder / "model.weights.h5")
+    saved = {
+        "embeddings": model.embed(images),
+        "weights": model.get_weights(),
+        "optimizer": [ops.convert_to_numpy(value) for value in model.optimizer.variables],
+        "config": model.get_config(),
+    }
+    saved["next"] = model.fit(images, labels, **fit).history
+    saved["after"] = model.get_weights()
+    return folder, saved, fit
+
+
+def test_a_saved_model_comes_back_and_takes_the_step_it_would_have_taken(trained, images, labels):
+    folder, saved, fit = trained
+    model = keras.saving.load_model(folder / "model.keras")
+    assert type(model) is ks.SimMIM
+    # As JSON, where Keras' own build shapes are lists in both.
+    assert json.dumps(model.get_config()) == json.dumps(saved["config"])
+    assert int(ops.convert_to_numpy(model.step)) == 2
+    for value, expected in zip(model.get_weights(), saved["weights"], strict=True):
+        np.testing.assert_array_equal(value, expected)
+    for value, expected in zip(model.optimizer.variables, saved["optimizer"], strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(value), expected)
+    assert int(ops.convert_to_numpy(model.optimizer.iterations)) == 2
+    np.testing.assert_allclose(model.embed(images), saved["embeddings"], rtol=1e-6)
+
+    resumed = model.fit(images, labels, **fit).history
+    assert set(resumed) == set(saved["next"])
+    for name, values in resumed.items():
+        assert values == pytest.approx(saved["next"][name], rel=1e-5), name
+    for value, expected in zip(model.get_weights(), saved["after"], strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_saved_weights_come_back(trained, make_model, images):
+    folder, saved, _ = trained
+    model = make_model(num_classes=3)
+    assert np.abs(model.embed(images) - saved["embeddings"]).max() > 1e-2
+    model.load_weights(folder / "model.weights.h5")
+    np.testing.assert_allclose(model.embed(images), saved["embeddings"], rtol=1e-6)
+    assert int(ops.convert_to_numpy(model.step)) == 2
