@@ -196,28 +196,42 @@ def test_a_multi_optimizer_gives_each_weight_its_own_rate(make_model, images):
     assert moved == {path: "stem/" not in path for path in moved}
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"], indirect=True)
-def test_half_precision_trains_as_float32_does(
-    stepping_model, make_model, images, labels, precision
-):
-    reference, initial = stepping_model
-    reference.set_weights(initial)
-    expected = fit(reference, images, labels)
-    model = make_model(num_classes=3)
-    model.set_weights(initial)
+def convolutional_model():
+    """Without attention, which JAX lacks in float16 on a CPU."""
+    model = ks.SimMIM(
+        ks.backbones.ConvNet((16, 24, 3), (8,), kernel_size=4, strides=4),
+        ks.masking.SpatialMasking(0.6, 8),
+        classifier=ks.heads.ClassificationHead(3),
+        mask_on="pixels",
+    )
+    generator = np.random.default_rng(1)
+    for weight in model.trainable_weights:
+        weight.assign(generator.normal(size=weight.shape) * 0.3)
+    return model
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"], indirect=True)
+def test_half_precision_trains_as_float32_does(images, labels, precision):
+    model = convolutional_model()
     # Scaled gradients must not overflow in the one step that is measured.
-    optimizer = keras.optimizers.SGD(1e-3)
+    optimizer = keras.optimizers.SGD(1e-2)
     if precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=128.0)
     model.compile(optimizer)
+    with_policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    reference = convolutional_model()
+    keras.config.set_dtype_policy(with_policy)
+    expected = loss_of(reference, (images, labels))
     before = weights_of(model)
     logs = fit(model, images, labels)
-    # The gradient's norm is that of the loss, not of the loss as scaled against underflow.
-    for name in ("loss", "reconstruction_loss", "classification_loss", "gradient_norm"):
-        assert logs[name] == pytest.approx(expected[name], rel=0.05), name
+    assert model.backbone.stem.layers[0].compute_dtype == precision.removeprefix("mixed_")
+    assert logs["loss"] == pytest.approx(expected, rel=0.02)
+    # The logged norm is that of the loss' gradient, not of the loss as scaled against underflow.
     moved = [old - new for old, new in zip(before, weights_of(model), strict=True)]
-    norm = np.sqrt(sum(np.sum(change.astype("float64") ** 2) for change in moved)) / 1e-3
-    assert norm == pytest.approx(expected["gradient_norm"], rel=0.05)
+    norm = np.sqrt(sum(np.sum(change.astype("float64") ** 2) for change in moved)) / 1e-2
+    assert norm > 0.1
+    assert logs["gradient_norm"] == pytest.approx(norm, rel=0.01)
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16"], indirect=True)
@@ -240,8 +254,11 @@ def test_compiled_and_plain_steps_agree(mode):
     )
     image = np.arange(32, dtype="uint8").reshape(2, 4, 4, 1) * 8
     expected = loss_of(model, image)
+    evaluation = float(numbers(model.compute_losses(image, training=False)["loss"][0]))
     modes = {"jit": {"jit_compile": True}, "no jit": {"jit_compile": False}, "auto": {}}
     model.compile(keras.optimizers.SGD(1e-3), **modes.get(mode, {"run_eagerly": True}))
+    evaluated = model.evaluate(image, batch_size=2, verbose=0, return_dict=True)
+    assert evaluated["loss"] == pytest.approx(evaluation, rel=1e-4)
     logs = fit(model, image, batch_size=2)
     assert logs["loss"] == pytest.approx(expected, rel=1e-4)
     assert int(numbers(model.step)) == 1

@@ -1,4 +1,4 @@
-"""Stage 1 of 8: image files, arrays or TFDS data sets become batches of uint8 images.
+"""Stage zero: image files, arrays or TFDS data sets become batches of uint8 images.
 
     files ─┐
     arrays ─┼→ order of the epoch → decode and crop → resize, flip → batch → prefetch

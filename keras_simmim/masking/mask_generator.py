@@ -37,8 +37,8 @@ class MaskGenerator(keras.layers.Layer):
 
     def __init__(self, block_size: int | tuple[int, int], seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        is_pair = isinstance(block_size, tuple | list)
-        sizes = tuple(block_size) if is_pair else (block_size, block_size)
+        pair: Any = block_size if isinstance(block_size, tuple | list) else (block_size,) * 2
+        sizes = tuple(pair)
         if len(sizes) != 2 or not all(isinstance(size, int) and size > 0 for size in sizes):
             raise ValueError(
                 f"block_size must be a positive integer or two of them, got {block_size!r}."
