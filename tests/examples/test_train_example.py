@@ -1,0 +1,89 @@
+"""examples/train.py as a user runs it: a folder of images, an interruption, mistakes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+SCRIPT = Path(__file__).parents[2] / "examples" / "train.py"
+SUMMARY = {
+    "backend",
+    "dataset",
+    "images",
+    "image_shape",
+    "epochs",
+    "steps",
+    "seconds",
+    "images_per_second",
+    "loss_first",
+    "loss_last",
+    "knn_before",
+    "knn_after",
+    "parameters",
+    "seed",
+}
+
+
+def train(*arguments):
+    return subprocess.run(
+        [sys.executable, SCRIPT, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """Twenty pictures of two classes, dark and light, in sub-folders."""
+    folder = tmp_path_factory.mktemp("photographs")
+    generator = np.random.default_rng(0)
+    for name, low in (("dark", 0), ("light", 128)):
+        (folder / name).mkdir()
+        for index in range(10):
+            picture = generator.integers(low, low + 128, (40, 50, 3))
+            keras.utils.save_img(folder / name / f"{index}.png", picture, scale=False)
+    return folder
+
+
+def test_a_folder_is_trained_on_and_a_run_is_continued(photographs, tmp_path):
+    common = ("--data", photographs, "--image-size", 32, "--batch-size", 8, "--output", tmp_path)
+    first = train(*common, "--epochs", 1, "--resume")
+    assert first.returncode == 0, first.stderr
+    assert "Continuing" not in first.stdout
+    second = train(*common, "--epochs", 2, "--resume")
+    assert second.returncode == 0, second.stderr
+    assert "after epoch 1" in second.stdout
+
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert set(summary) >= SUMMARY
+    assert summary["backend"] == keras.backend.backend()
+    assert (summary["images"], summary["image_shape"]) == (16, [32, 32, 3])
+    assert (summary["epochs"], summary["steps"]) == (2, 4)
+    assert 0 <= summary["knn_before"] <= 1
+    assert np.isfinite([summary["loss_first"], summary["loss_last"]]).all()
+    assert (tmp_path / "model.keras").exists()
+    assert (tmp_path / "reconstructions.png").exists()
+
+    log = EventAccumulator(str(tmp_path / "logs" / "train"), {"images": 0, "tensors": 0})
+    log.Reload()
+    assert log.Images("reconstructions")
+    assert {"epoch_loss", "features/stem", "features/encoder"} <= set(log.Tags()["tensors"])
+
+
+def test_mistakes_are_one_line_and_an_error(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for arguments, message in (
+        (("--data", tmp_path / "empty"), "no images"),
+        (("--image-size", 50), "--image-size must be divisible by 16, got 50"),
+    ):
+        run = train(*arguments)
+        assert run.returncode != 0
+        assert message in run.stderr.splitlines()[-1], run.stderr
+        assert "Traceback" not in run.stderr

@@ -1,0 +1,90 @@
+"""Callbacks: what they leave behind, and that a resumed run finds its place in it."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import keras_simmim as ks
+
+callbacks = ks.training.callbacks
+
+
+@pytest.fixture(scope="module")
+def run(make_model, images, tmp_path_factory):
+    """Two epochs of two steps with every callback: the model, its history and its folder."""
+    folder = tmp_path_factory.mktemp("run")
+    model = make_model()
+    model.compile(keras.optimizers.SGD(0.01))
+    losses = callbacks.StepLosses(folder / "losses.csv")
+    watched = [
+        losses,
+        callbacks.Checkpoint(folder / "models" / "model.keras"),
+        callbacks.Watch(images[:2], folder / "logs", every=5),
+    ]
+    history = model.fit(images, batch_size=4, epochs=2, verbose=0, callbacks=watched)
+    return model, history.history, losses, folder
+
+
+def test_step_losses_take_the_mean_apart(run):
+    _, history, losses, folder = run
+    assert len(losses.losses) == 4
+    for epoch in range(2):
+        mean = np.mean(losses.losses[2 * epoch : 2 * epoch + 2])
+        assert mean == pytest.approx(history["loss"][epoch], rel=1e-5)
+    with (folder / "losses.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [0, 1, 2, 3]
+    assert [float(row["loss"]) for row in rows] == losses.losses
+    assert losses.first_and_last() == (losses.losses[0], losses.losses[-1])
+
+
+def test_a_resumed_run_drops_what_its_checkpoint_does_not_know(run):
+    model, _, losses, folder = run
+    again = callbacks.StepLosses(folder / "losses.csv")
+    again.set_model(model)
+    again.on_train_begin()
+    assert again.losses == losses.losses
+
+    with (folder / "longer.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["step", "loss"], *enumerate(range(7))])
+    longer = callbacks.StepLosses(folder / "longer.csv")
+    longer.set_model(model)
+    longer.on_train_begin()
+    assert longer.losses == [0.0, 1.0, 2.0, 3.0]
+
+
+def test_checkpoint_holds_the_trained_model_and_nothing_else(run, images):
+    model, _, _, folder = run
+    assert [path.name for path in (folder / "models").iterdir()] == ["model.keras"]
+    loaded = keras.saving.load_model(folder / "models" / "model.keras")
+    np.testing.assert_allclose(loaded.embed(images), model.embed(images), atol=1e-6)
+    assert int(keras.ops.convert_to_numpy(loaded.step)) == 4
+
+
+def test_watch_writes_pictures_and_distributions_of_the_last_epoch(run):
+    _, _, _, folder = run
+    log = EventAccumulator(str(folder / "logs" / "train"), {"images": 0, "tensors": 0})
+    log.Reload()
+    (picture,) = log.Images("reconstructions")
+    assert (picture.step, picture.height, picture.width) == (1, 3 * 16, 2 * 24)
+    for tag in ("features/stem", "features/encoder"):
+        (event,) = log.Tensors(tag)
+        assert event.step == 1
+        buckets = np.frombuffer(event.tensor_proto.tensor_content, "float64").reshape(-1, 3)
+        assert buckets[:, 2].sum() == 2 * 4 * 6 * 16  # two images of 4×6 positions, 16 numbers
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: callbacks.Checkpoint("model.h5"), "path must end in .keras, got 'model.h5'"),
+        (lambda: callbacks.Watch(np.zeros((0, 8, 8, 3)), "logs"), "images must hold at least one"),
+        (lambda: callbacks.Watch(np.zeros((1, 8, 8, 3)), "logs", every=0), "every must be at l"),
+    ],
+)
+def test_bad_arguments_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
