@@ -227,7 +227,9 @@ class SimMIM(TrainStep, keras.Model):
         weight = ops.ones_like(pixels[:, 0, 0, 0])
         if sample_weight is not None:
             weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
-        step = self.step if training else EVALUATION_STEP
+        # torch's inductor gets int32 arithmetic on constants alone wrong, so that the evaluation's
+        # step, too, comes from the variable, which is never below 0.
+        step = self.step if training else ops.minimum(self.step, EVALUATION_STEP)
 
         total = ops.zeros(()) + sum(self.losses)
         losses: dict[str, tuple[Tensor, Tensor]] = {}
@@ -270,7 +272,9 @@ class SimMIM(TrainStep, keras.Model):
         """The running means that `fit` logs and resets."""
         return self.trackers
 
-    def compile(self, optimizer: Any = "rmsprop", **kwargs: Any) -> None:
+    def compile(
+        self, optimizer: Any = "rmsprop", jit_compile: bool | str = "auto", **kwargs: Any
+    ) -> None:
         """Choose the optimizer; the other arguments are those of `keras.Model.compile`.
 
         Raises:
@@ -282,7 +286,13 @@ class SimMIM(TrainStep, keras.Model):
                     f"SimMIM brings its own losses and metrics, got {name}={kwargs[name]!r}; "
                     "see reconstruction_weight and classification_weight."
                 )
-        super().compile(optimizer=optimizer, **kwargs)
+        self.asked_jit_compile = jit_compile
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+
+    def get_compile_config(self) -> Config | None:
+        """What `compile` was given; Keras would save what "auto" came to on this backend."""
+        config = super().get_compile_config()
+        return config and {**config, "jit_compile": self.asked_jit_compile}
 
     def compile_from_config(self, config: Config) -> None:
         """Compile as a saved model was compiled."""

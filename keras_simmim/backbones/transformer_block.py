@@ -83,6 +83,9 @@ class TransformerBlock(keras.layers.Layer):
         projected = ops.reshape(
             self.query_key_value(tokens), (-1, self.tokens, 3, self.num_heads, self.head_dim)
         )
+        if self.compute_dtype == "float16":
+            # JAX asks for a float16 product here that CPUs and TPUs do not have.
+            projected = ops.cast(projected, "float32")
         attended = ops.dot_product_attention(
             projected[:, :, 0], projected[:, :, 1], projected[:, :, 2]
         )
