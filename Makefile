@@ -15,7 +15,7 @@ lint: $(VENV)/.all
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test-%: $(VENV)/.all
+test-tensorflow test-jax test-torch: test-%: $(VENV)/.all
 	KERAS_BACKEND=$* $(BIN)/python -m pytest
 
 $(BIN)/python:
