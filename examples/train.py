@@ -168,8 +168,8 @@ def main() -> None:
     images_per_second = images_seen / (time.time() - fit_started)
 
     knn_after = knn(model, reference, held_out)
-    measured = f"{knn_before:.3f} before, {knn_after:.3f} after" if knn_after else "no labels"
-    print(f"kNN accuracy on held-out images: {measured}.")
+    values = "no labels" if knn_after is None else f"{knn_before:.3f} before, {knn_after:.3f} after"
+    print(f"kNN accuracy on held-out images: {values}.")
     sheet = ks.evaluation.reconstruction_sheet(model, pictures, scale=2)
     keras.utils.save_img(output / "reconstructions.png", sheet, scale=False)
     loss_first, loss_last = losses.first_and_last()

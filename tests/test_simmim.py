@@ -81,13 +81,7 @@ def test_the_loss_of_other_fillings(make_model, images, arguments):
     assert measure(model, images)["loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
-# JAX has no attention in float16 on a CPU.
-HALF_PRECISIONS = ["mixed_bfloat16"]
-if keras.backend.backend() != "jax":
-    HALF_PRECISIONS.append("mixed_float16")
-
-
-@pytest.mark.parametrize("precision", HALF_PRECISIONS, indirect=True)
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"], indirect=True)
 def test_half_precision_normalises_and_measures_in_float32(make_model, images, precision):
     model = make_model()
     assert model.backbone.encoder.blocks[0].mlp_hidden.compute_dtype == precision[6:]

@@ -197,7 +197,7 @@ def test_a_multi_optimizer_gives_each_weight_its_own_rate(make_model, images):
 
 
 def convolutional_model():
-    """Without attention, which JAX lacks in float16 on a CPU."""
+    """Large random weights, whose gradients stay moderate without attention."""
     model = ks.SimMIM(
         ks.backbones.ConvNet((16, 24, 3), (8,), kernel_size=4, strides=4),
         ks.masking.SpatialMasking(0.6, 8),
