@@ -19,7 +19,17 @@ model.fit(ks.data.image_folder("photos", image_size=96))
 ```
 """
 
-from keras_simmim import aggregation, backbones, data, evaluation, heads, masking, training
+from keras_simmim import (
+    aggregation,
+    backbones,
+    data,
+    evaluation,
+    heads,
+    losses,
+    masking,
+    presets,
+    training,
+)
 from keras_simmim.simmim import SimMIM
 
 __all__ = [
@@ -29,7 +39,9 @@ __all__ = [
     "data",
     "evaluation",
     "heads",
+    "losses",
     "masking",
+    "presets",
     "training",
 ]
 __version__ = "0.1.0"

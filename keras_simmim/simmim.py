@@ -10,12 +10,13 @@ from keras import ops
 from keras_simmim.aggregation import MeanAggregation
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend import TrainStep
+from keras_simmim.evaluation.embedding_statistics import embedding_statistics
 from keras_simmim.heads import ClassificationHead, ReconstructionHead
+from keras_simmim.losses import RunningScale, classification_loss
 from keras_simmim.masking import MaskGenerator
+from keras_simmim.normalisation import IMAGENET_MEAN, IMAGENET_STD, per_channel
 from keras_simmim.types import Config, Shape, Tensor
 
-IMAGENET_MEAN = (123.675, 116.28, 103.53)
-IMAGENET_STD = (58.395, 57.12, 57.375)
 # Evaluation draws its masks from this step, which training never reaches: validation losses of
 # two epochs then differ by the weights alone.
 EVALUATION_STEP = -1
@@ -30,18 +31,21 @@ class SimMIM(TrainStep, keras.Model):
 
     Args:
         backbone: `ks.backbones.ViT`, `ConvNet` or any other `Backbone`.
-        mask_generator: `ks.masking.SpatialMasking` or any other `MaskGenerator`; its block size
-            counts positions of what it masks.
+        mask_generator: `ks.masking.SpatialMasking`, `IterativeMasking` or any other
+            `MaskGenerator`; its block size counts positions of what it masks.
         aggregator: layer (B, V, h, w, c) → what the classifier takes; `MeanAggregation` if None.
         head: layer (B, h, w, c) → (B, H, W, C); `ReconstructionHead` if None.
         classifier: `ks.heads.ClassificationHead`, or None to train without labels.
         mask_on: "features" masks between stem and encoder, "pixels" before the stem.
-        mask_token: whether a learned vector stands in hidden feature positions; else zero.
+        mask_token: whether a learned vector stands in feature positions that are hidden
+            entirely; else zero.
         reconstruction_weight: factor of the reconstruction loss; 0 trains on labels alone.
         classification_weight: factor of the classification loss.
         mean: of the pixels per channel, in 0–255 units; ImageNet's if None (for a number of
             channels other than 3, the average of its three).
         std: standard deviation of the pixels per channel, likewise.
+        embedding_metrics: whether to log the standard deviation and the effective rank of the
+            embeddings of each batch, which fall when the network collapses.
         **kwargs: passed to `keras.Model`.
 
     Raises:
@@ -74,6 +78,7 @@ class SimMIM(TrainStep, keras.Model):
         classification_weight: float = 1.0,
         mean: float | tuple[float, ...] | None = None,
         std: float | tuple[float, ...] | None = None,
+        embedding_metrics: bool = False,
         **kwargs: Any,
     ) -> None:
         # Pixels of 0–255 must reach the normalisation in float32 under any precision policy.
@@ -90,6 +95,11 @@ class SimMIM(TrainStep, keras.Model):
             raise ValueError(
                 "nothing to learn: reconstruction_weight is 0 and there is no classifier "
                 "with a classification_weight above 0."
+            )
+        if reconstruction_weight > 0 and mask_generator.needs_labels:
+            raise ValueError(
+                f"{type(mask_generator).__name__} would learn to hide nothing; use it with a "
+                "classifier and reconstruction_weight=0."
             )
         looks_around = not isinstance(backbone.encoder, keras.layers.Identity)
         if mask_on == "features" and reconstruction_weight > 0 and not looks_around:
@@ -112,17 +122,25 @@ class SimMIM(TrainStep, keras.Model):
             if getattr(self.head, "image_shape", ...) is None:
                 self.head.image_shape = backbone.image_shape
         channels = backbone.image_shape[-1]
-        self.mean = _per_channel("mean", mean, IMAGENET_MEAN, channels)
-        self.std = _per_channel("std", std, IMAGENET_STD, channels)
+        self.mean = per_channel("mean", mean, IMAGENET_MEAN, channels)
+        self.std = per_channel("std", std, IMAGENET_STD, channels)
         self.normalise = keras.layers.Rescaling(
             scale=[1 / value for value in self.std],
             offset=[-center / value for center, value in zip(self.mean, self.std, strict=True)],
             dtype="float32",
             name="normalise",
         )
-        names = ["loss", "reconstruction_loss", "gradient_norm"][:: 1 if self.head else 2]
+        self.embedding_metrics = embedding_metrics
+        # Several modalities count alike, however large their coefficients are.
+        self.target_scale = RunningScale() if len(mask_generator.names) > 1 else None
+        names = ["loss", "gradient_norm"]
+        if self.head is not None:
+            names += ["reconstruction_loss", *(f"{name}_loss" for name in mask_generator.names)]
+            names += ["ranking_loss"] * mask_generator.has_ranking_loss
         if classifier is not None:
             names += ["classification_loss", "accuracy"]
+        if embedding_metrics:
+            names += ["embedding_std", "embedding_rank"]
         self.trackers = [keras.metrics.Mean(name=name) for name in names]
         self.build((None, *backbone.image_shape))
 
@@ -145,6 +163,11 @@ class SimMIM(TrainStep, keras.Model):
             )
         if self.head is not None:
             _build(self.head, (None, *backbone.feature_shape))
+            height, width, channels = backbone.image_shape
+            rows, columns = self.mask_generator.grid
+            self.mask_generator.check_block((height // rows, width // columns, channels))
+            if self.target_scale is not None:
+                _build(self.target_scale, (len(self.mask_generator.names),))
         if self.classifier is not None:
             views_shape = (None, views, *backbone.feature_shape)
             _build(self.aggregator, views_shape)
@@ -187,21 +210,23 @@ class SimMIM(TrainStep, keras.Model):
 
     def masked_features(
         self, pixels: Tensor, step: Tensor | int, training: bool
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Mask normalised pixels (B, H, W, C) into views and encode each of them.
 
         Returns:
-            The encoded views (B, V, h', w', c'), and what each view hid, (B, V, blocks, M).
+            The encoded views (B, V, h', w', c'), what each view hid, (B, V, h, w, M), and the
+            features or pixels that were masked.
         """
         stem, encoder = self.backbone.stem, self.backbone.encoder
         if self.mask_on == "features":
-            features = stem(pixels, training=training)
-            views, hidden = self.mask_generator(features, step=step, token=self.mask_token)
+            whole = stem(pixels, training=training)
+            views, hidden = self.mask_generator(whole, step=step, token=self.mask_token)
             encoded = encoder(_join_views(views), training=training)
         else:
-            views, hidden = self.mask_generator(pixels, step=step)
+            whole = pixels
+            views, hidden = self.mask_generator(whole, step=step)
             encoded = encoder(stem(_join_views(views), training=training), training=training)
-        return _split_views(encoded, self.mask_generator.views), hidden
+        return _split_views(encoded, self.mask_generator.views), hidden, whole
 
     def predict_pixels(self, encoded: Tensor) -> Tensor:
         """What each encoded view (B, V, h', w', c') takes the image to be: (B, V, H, W, C)."""
@@ -218,8 +243,9 @@ class SimMIM(TrainStep, keras.Model):
                 unmasked image otherwise.
 
         Returns:
-            "loss" and, where there are any, "reconstruction_loss", "classification_loss" and
-            "accuracy": scalars, and their weights.
+            "loss" and, where there are any, "reconstruction_loss" and its part of each modality
+            ("spatial_loss", …), "ranking_loss", "classification_loss", "accuracy",
+            "embedding_std" and "embedding_rank": scalars, and their weights.
         """
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         pixels = self.normalise(images)
@@ -233,21 +259,25 @@ class SimMIM(TrainStep, keras.Model):
 
         total = ops.zeros(()) + sum(self.losses)
         losses: dict[str, tuple[Tensor, Tensor]] = {}
-        if self.head is not None or training:
-            encoded, hidden = self.masked_features(pixels, step, training)
+        if self.head is not None or training or self.embedding_metrics:
+            encoded, hidden, whole = self.masked_features(pixels, step, training)
         if self.head is not None:
-            hidden_losses = self.mask_generator.hidden_loss(
-                pixels, self.predict_pixels(encoded), hidden
-            )
-            reconstruction = ops.mean(weight * sum(hidden_losses.values()))
-            losses["reconstruction_loss"] = (reconstruction, batch_size)
+            prediction = self.predict_pixels(encoded)
+            parts = self.modality_losses(pixels, prediction, hidden, weight, training)
+            reconstruction = sum(parts.values())
             total = total + self.reconstruction_weight * reconstruction
+            parts["reconstruction"] = reconstruction
+            if self.mask_generator.has_ranking_loss:
+                ranking = self.mask_generator.ranking_loss(whole, pixels, prediction, hidden)
+                total = total + ranking
+                parts["ranking"] = ranking
+            losses |= {f"{name}_loss": (value, batch_size) for name, value in parts.items()}
         if self.classifier is not None and labels is not None:
             if training:
                 aggregated = self.aggregator(encoded)
             else:
                 aggregated = self.aggregate_one_view(self.backbone(pixels, training=False))
-            classification, accuracy, labelled = _classification(
+            classification, accuracy, labelled = classification_loss(
                 self.classifier.logits(aggregated), labels, weight
             )
             losses["classification_loss"] = (classification, labelled)
@@ -255,7 +285,30 @@ class SimMIM(TrainStep, keras.Model):
             total = total + self.classification_weight * classification
         elif self.head is None:
             raise ValueError("reconstruction_weight is 0, so fit and evaluate need labels.")
+        if self.embedding_metrics:
+            statistics = embedding_statistics(self.pool(ops.mean(encoded, axis=1)))
+            losses |= {name: (value, batch_size) for name, value in statistics.items()}
         return {"loss": (total, batch_size), **losses}
+
+    def modality_losses(
+        self, pixels: Tensor, prediction: Tensor, hidden: Tensor, weight: Tensor, training: bool
+    ) -> dict[str, Tensor]:
+        """The reconstruction loss of each modality: a scalar by name.
+
+        Where there are several, each is divided by the running size of its targets, which is the
+        loss of predicting nothing but zeros.
+        """
+        measure = self.mask_generator.hidden_loss
+        parts = {
+            name: ops.mean(weight * loss)
+            for name, loss in measure(pixels, prediction, hidden).items()
+        }
+        if self.target_scale is None:
+            return parts
+        sizes = measure(pixels, ops.zeros_like(prediction), hidden)
+        sizes = ops.stack([ops.mean(size) for size in sizes.values()])
+        scales = self.target_scale(sizes, training=training)
+        return {name: loss / scales[index] for index, (name, loss) in enumerate(parts.items())}
 
     def update_metrics(self, measured: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
         """Fold one batch's measurements into the running means and return those as logs."""
@@ -338,7 +391,7 @@ class SimMIM(TrainStep, keras.Model):
         if self.head is None:
             raise ValueError("reconstruct needs a model with reconstruction_weight above 0.")
         pixels = self.normalise(ops.convert_to_tensor(images))
-        encoded, hidden = self.masked_features(pixels, step, training=False)
+        encoded, hidden, _ = self.masked_features(pixels, step, training=False)
         generator = self.mask_generator
         _, _, rows, columns, _ = hidden.shape
         height, width, _ = self.backbone.image_shape
@@ -377,7 +430,23 @@ class SimMIM(TrainStep, keras.Model):
             "classification_weight": self.classification_weight,
             "mean": self.mean,
             "std": self.std,
+            "embedding_metrics": self.embedding_metrics,
         }
+
+    @classmethod
+    def from_preset(cls, name: str, **arguments: Any) -> "SimMIM":
+        """A compiled model of a name in `keras_simmim.presets`, with new weights.
+
+        Args:
+            name: "article_cnn", "article_learned_mask" or "multimodal_vit_tiny".
+            **arguments: of the preset: image_shape, num_classes and others.
+
+        Raises:
+            ValueError: for an unknown name, or a shape that the preset cannot take.
+        """
+        from keras_simmim import presets
+
+        return presets.from_preset(name, **arguments)
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> "SimMIM":
@@ -404,41 +473,3 @@ def _join_views(views: Tensor) -> Tensor:
 def _split_views(images: Tensor, views: int) -> Tensor:
     """(B·V, …) → (B, V, …)."""
     return ops.reshape(images, (-1, views, *images.shape[1:]))
-
-
-def _classification(
-    logits: Tensor, labels: Tensor, weight: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean cross-entropy and accuracy over the labelled images, and their total weight."""
-    if len(labels.shape) > 1 and labels.shape[-1] != 1:
-        raise ValueError(
-            "labels must be integers (B,), -1 for unlabelled; got labels of shape "
-            f"{tuple(labels.shape)}."
-        )
-    labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
-    labelled = weight * ops.cast(labels >= 0, "float32")
-    total = ops.sum(labelled)
-    entropy = ops.sparse_categorical_crossentropy(ops.maximum(labels, 0), logits, from_logits=True)
-    correct = ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == labels, "float32")
-    return (
-        ops.divide_no_nan(ops.sum(labelled * entropy), total),
-        ops.divide_no_nan(ops.sum(labelled * correct), total),
-        total,
-    )
-
-
-def _per_channel(
-    name: str, given: float | tuple[float, ...] | None, imagenet: tuple[float, ...], channels: int
-) -> tuple[float, ...]:
-    """One value per channel, from one value, one per channel, or ImageNet's."""
-    if given is None:
-        return imagenet if channels == 3 else (sum(imagenet) / 3,) * channels
-    values = tuple(float(value) for value in np.atleast_1d(given))
-    values = values * channels if len(values) == 1 else values
-    if len(values) != channels or (name == "std" and min(values) <= 0):
-        positive = "positive " if name == "std" else ""
-        raise ValueError(
-            f"{name} must be one {positive}number or one for each of {channels} channels, "
-            f"got {given!r}."
-        )
-    return values

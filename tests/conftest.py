@@ -19,7 +19,7 @@ settings.register_profile(
     "repeatable",
     deadline=None,
     derandomize=True,
-    max_examples=6 if keras.backend.backend() == "jax" else 25,
+    max_examples=4 if keras.backend.backend() == "jax" else 25,
 )
 settings.load_profile("repeatable")
 

@@ -106,3 +106,49 @@ def pixel_shuffle(values, channels, stride):
                 index = (channel * stride[0] + i) * stride[1] + j
                 images[:, i :: stride[0], j :: stride[1], channel] = values[..., index]
     return images
+
+
+def cosine_matrix(size):
+    """The orthonormal DCT-II, element by element."""
+    matrix = np.zeros((size, size))
+    for i in range(size):
+        for sample in range(size):
+            scale = math.sqrt((1 if i == 0 else 2) / size)
+            matrix[i, sample] = scale * math.cos(math.pi * i * (2 * sample + 1) / (2 * size))
+    return matrix
+
+
+def modality_matrix(name, height, width, channels):
+    """T as one matrix on flattened blocks (p·q·C), and the sort of each coefficient.
+
+    The sort is 0 for spatial; 0 for luma and 1 for chroma; i + j for texture.
+    """
+    identity = {size: np.eye(size) for size in (height, width, channels)}
+    rows, columns, colors = identity[height], identity[width], identity[channels]
+    if name == "color" and channels == 3:
+        colors = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], "float64")
+        colors /= np.linalg.norm(colors, axis=1, keepdims=True)
+    elif name == "color":
+        colors = cosine_matrix(channels)
+    elif name == "texture":
+        rows, columns = cosine_matrix(height), cosine_matrix(width)
+    i, j, c = np.meshgrid(*map(np.arange, (height, width, channels)), indexing="ij")
+    sorts = {"spatial": 0 * i, "color": np.minimum(c, 1), "texture": i + j}
+    return np.kron(np.kron(rows, columns), colors), sorts[name].ravel()
+
+
+def to_blocks(images, grid):
+    """(B, H, W, C) → (B, h·w, p·q·C)."""
+    batch_size, height, width, channels = images.shape
+    rows, columns = grid
+    split = images.reshape(
+        batch_size, rows, height // rows, columns, width // columns, channels
+    ).transpose(0, 1, 3, 2, 4, 5)
+    return split.reshape(batch_size, rows * columns, -1)
+
+
+def from_blocks(blocks, grid, shape):
+    """(B, h·w, p·q·C) → (B, H, W, C)."""
+    (height, width, channels), (rows, columns) = shape, grid
+    split = blocks.reshape(-1, rows, columns, height // rows, width // columns, channels)
+    return split.transpose(0, 1, 3, 2, 4, 5).reshape(-1, height, width, channels)

@@ -7,7 +7,7 @@ import pytest
 from keras import ops
 
 import keras_simmim as ks
-from keras_simmim.simmim import IMAGENET_MEAN, IMAGENET_STD
+from keras_simmim.normalisation import IMAGENET_MEAN, IMAGENET_STD
 
 GRID, HIDDEN = (2, 3), 4
 
@@ -66,7 +66,7 @@ def test_the_loss_is_that_of_the_pieces(model, images, step):
     model.step.assign(step)
     measured = measure(model, images)
     expected = reconstruction_losses(model, images, step).mean()
-    assert set(measured) == {"loss", "reconstruction_loss"}
+    assert set(measured) == {"loss", "reconstruction_loss", "spatial_loss"}
     assert measured["reconstruction_loss"] == pytest.approx((expected, 8), rel=1e-4)
     assert measured["loss"] == measured["reconstruction_loss"]
 
@@ -140,7 +140,7 @@ def test_without_any_label_only_the_reconstruction_counts(labelled_model, images
     assert unlabelled["classification_loss"] == (0, 0)
     assert unlabelled["accuracy"] == (0, 0)
     assert unlabelled["loss"] == pytest.approx(bare["loss"], rel=1e-6)
-    assert set(bare) == {"loss", "reconstruction_loss"}
+    assert set(bare) == {"loss", "reconstruction_loss", "spatial_loss"}
     assert np.isfinite(bare["loss"][0])
 
 
@@ -206,12 +206,12 @@ def test_the_encoder_does_not_see_what_is_hidden(make_model, images, mask_on):
     model = make_model(mask_on=mask_on)
     mask = numpy_reference.spatial_mask(0, 6, 8, GRID, HIDDEN, 16, 24) == 1
     noise = np.random.default_rng(5).normal(size=images.shape) * 3
-    before, hidden = model.masked_features(ops.array(normalised(images)), 6, training=False)
+    before, hidden, _ = model.masked_features(ops.array(normalised(images)), 6, training=False)
     assert tuple(before.shape) == (8, 1, 4, 6, 16)
     np.testing.assert_array_equal(numbers(hidden).reshape(8, *GRID).sum(axis=(1, 2)), HIDDEN)
     for changed, same in ((mask, True), (~mask, False)):
         pixels = np.where(changed, noise, normalised(images)).astype("float32")
-        after, _ = model.masked_features(ops.array(pixels), 6, training=False)
+        after, _, _ = model.masked_features(ops.array(pixels), 6, training=False)
         assert np.allclose(numbers(after), numbers(before), atol=1e-5) == same
 
 

@@ -49,6 +49,7 @@ def test_one_step_goes_down_the_gradient_by_its_norm(stepping_model, images, lab
     assert set(logs) == {
         "loss",
         "reconstruction_loss",
+        "spatial_loss",
         "classification_loss",
         "accuracy",
         "gradient_norm",
@@ -113,9 +114,14 @@ def test_unlabelled_training_logs_and_validates(make_model, images, labels):
     model = make_model()
     model.compile(keras.optimizers.SGD(0.0))
     logs = fit(model, images, validation_data=(images, labels), validation_batch_size=8)
-    assert set(logs) == {"loss", "reconstruction_loss", "gradient_norm"} | {
+    assert set(logs) == {
+        "loss",
+        "reconstruction_loss",
+        "spatial_loss",
+        "gradient_norm",
         "val_loss",
         "val_reconstruction_loss",
+        "val_spatial_loss",
     }
     assert np.isfinite(logs["gradient_norm"])
     assert logs["gradient_norm"] > 0
@@ -123,7 +129,7 @@ def test_unlabelled_training_logs_and_validates(make_model, images, labels):
         model.evaluate(images, batch_size=8, verbose=0, return_dict=True) for _ in range(2)
     ]
     assert evaluations[0] == evaluations[1]
-    assert set(evaluations[0]) == {"loss", "reconstruction_loss"}
+    assert set(evaluations[0]) == {"loss", "reconstruction_loss", "spatial_loss"}
     assert logs["val_loss"] == pytest.approx(evaluations[0]["loss"], rel=1e-6)
     assert logs["val_loss"] != pytest.approx(logs["loss"], rel=1e-6)
 

@@ -10,16 +10,18 @@ from keras_simmim.types import Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class ClassificationHead(keras.layers.Layer):
-    """Pools a feature map, then one fully connected layer and softmax: the stage C.
+    """Pools a feature map, then a fully connected layer and softmax: the stage C.
 
     Args:
         num_classes: number of classes, at least 2.
         pooling: "mean" averages over positions, (B, …, c) → (B, c); "flatten" keeps every
             number, as the article's case study does.
+        hidden_dim: width of a linear layer before the fully connected one, without an activation
+            between them, as in the article's sample network; none if None.
         **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: for fewer than 2 classes or an unknown pooling.
+        ValueError: for fewer than 2 classes, an unknown pooling or a width that is not positive.
 
     Example:
     ```python
@@ -27,14 +29,26 @@ class ClassificationHead(keras.layers.Layer):
     ```
     """
 
-    def __init__(self, num_classes: int, pooling: str = "mean", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        pooling: str = "mean",
+        hidden_dim: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not isinstance(num_classes, int) or num_classes < 2:
             raise ValueError(f"num_classes must be an integer of at least 2, got {num_classes!r}.")
         if pooling not in ("mean", "flatten"):
             raise ValueError(f"pooling must be 'mean' or 'flatten', got {pooling!r}.")
+        if hidden_dim is not None and (not isinstance(hidden_dim, int) or hidden_dim < 1):
+            raise ValueError(f"hidden_dim must be a positive integer or None, got {hidden_dim!r}.")
         self.num_classes = num_classes
         self.pooling = pooling
+        self.hidden_dim = hidden_dim
+        self.hidden: Any = None
+        if hidden_dim is not None:
+            self.hidden = keras.layers.Dense(hidden_dim, name="hidden", dtype=self.dtype_policy)
         self.fully_connected = keras.layers.Dense(
             num_classes, name="fully_connected", dtype=self.dtype_policy
         )
@@ -46,7 +60,10 @@ class ClassificationHead(keras.layers.Layer):
             width = 1
             for size in input_shape[1:]:
                 width *= size
-        self.fully_connected.build((None, width))
+        self.pooled_width = width
+        if self.hidden is not None:
+            self.hidden.build((None, width))
+        self.fully_connected.build((None, self.hidden_dim or width))
 
     def call(self, features: Tensor) -> Tensor:
         """(B, …, c) → float32 probabilities (B, num_classes)."""
@@ -55,10 +72,11 @@ class ClassificationHead(keras.layers.Layer):
     def logits(self, features: Tensor) -> Tensor:
         """(B, …, c) → float32 scores before the softmax, (B, num_classes)."""
         if self.pooling == "flatten":
-            width = self.fully_connected.kernel.shape[0]
-            features = ops.reshape(features, (-1, width))
+            features = ops.reshape(features, (-1, self.pooled_width))
         elif len(features.shape) > 2:
             features = ops.mean(features, axis=tuple(range(1, len(features.shape) - 1)))
+        if self.hidden is not None:
+            features = self.hidden(features)
         return ops.cast(self.fully_connected(features), "float32")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -71,4 +89,5 @@ class ClassificationHead(keras.layers.Layer):
             **super().get_config(),
             "num_classes": self.num_classes,
             "pooling": self.pooling,
+            "hidden_dim": self.hidden_dim,
         }

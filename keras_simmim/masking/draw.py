@@ -75,7 +75,30 @@ def random_ranks(seed: int, step: Tensor | int, batch_size: Tensor | int, blocks
     Returns:
         int32 tensor (B, N).
     """
+    scores = _block_words(seed, step, batch_size, blocks)
+    return ops.cast(ops.argsort(ops.argsort(scores, axis=-1), axis=-1), "int32")
+
+
+def random_uniform(seed: int, step: Tensor | int, batch_size: Tensor | int, blocks: int) -> Tensor:
+    """Draw a number for each block of each image: float32 (B, N), strictly between 0 and 1.
+
+    Args:
+        seed: the generator's seed, 0 ≤ seed < 2³¹.
+        step: the training step, an int32 scalar.
+        batch_size: number of images B.
+        blocks: number of blocks N in one image.
+
+    Returns:
+        float32 tensor (B, N) of odd multiples of 2⁻²⁴.
+    """
+    word = ops.bitwise_and(
+        ops.right_shift(_block_words(seed, step, batch_size, blocks), 9), 2**23 - 1
+    )
+    return (ops.cast(word, "float32") + 0.5) * 2.0**-23
+
+
+def _block_words(seed: int, step: Tensor | int, batch_size: Tensor | int, blocks: int) -> Tensor:
+    """One hash for each block of each image: int32 (B, N), all different within an image."""
     image = ops.reshape(ops.arange(batch_size, dtype="int32"), (-1, 1))
     block = ops.reshape(ops.arange(blocks, dtype="int32"), (1, -1))
-    scores = hash_words([seed, step, image, block])
-    return ops.cast(ops.argsort(ops.argsort(scores, axis=-1), axis=-1), "int32")
+    return hash_words([seed, step, image, block])

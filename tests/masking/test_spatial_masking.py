@@ -16,7 +16,7 @@ from keras_simmim.masking.mask_generator import hidden_count
 
 def hidden_blocks(masking, batch_size, step):
     """The hidden blocks as bool (B, blocks)."""
-    hidden = ops.convert_to_numpy(masking.draw(batch_size, step))
+    hidden = ops.convert_to_numpy(masking.draw(ops.zeros((batch_size, 1)), step))
     return hidden.reshape(batch_size, -1) == 1
 
 
@@ -123,7 +123,7 @@ def test_masks_differ_by_image_step_and_seed_and_repeat_otherwise():
 
 def test_features_and_their_pixels_lose_the_same_blocks():
     masking = built((4, 6, 8), ratio=0.5, block_size=2)
-    hidden = masking.draw(2, 0)
+    hidden = masking.draw(ops.zeros((2, 1)), 0)
     pixels = masking.fill(ops.ones((2, 16, 24, 3)), hidden)
     mask = numpy_reference.spatial_mask(0, 0, 2, (2, 3), 3, 16, 24)
     np.testing.assert_array_equal(
@@ -133,7 +133,7 @@ def test_features_and_their_pixels_lose_the_same_blocks():
 
 def test_fill_takes_views_and_a_filling_for_every_pixel():
     masking = built((4, 4, 1), ratio=0.5, block_size=2)
-    hidden = masking.draw(2, 0)
+    hidden = masking.draw(ops.zeros((2, 1)), 0)
     mask = numpy_reference.spatial_mask(0, 0, 2, (2, 2), 2, 8, 8)[:, None]
     generator = np.random.default_rng(2)
     views = generator.normal(size=(2, 1, 8, 8, 3)).astype("float32")
@@ -153,7 +153,7 @@ def test_half_precision_features_stay_in_half_precision():
 
 def test_the_loss_is_the_mean_error_of_hidden_numbers():
     masking = built((4, 6, 8), ratio=0.6, block_size=2)
-    hidden = masking.draw(3, 4)
+    hidden = masking.draw(ops.zeros((3, 1)), 4)
     generator = np.random.default_rng(3)
     target = generator.normal(size=(3, 16, 24, 3)).astype("float32")
     prediction = generator.normal(size=(3, 16, 24, 3)).astype("float32")
@@ -169,7 +169,7 @@ def test_the_loss_is_the_mean_error_of_hidden_numbers():
 
 def test_only_hidden_errors_count():
     masking = built((4, 4, 1), ratio=0.5, block_size=2)
-    hidden = masking.draw(2, 0)
+    hidden = masking.draw(ops.zeros((2, 1)), 0)
     mask = numpy_reference.spatial_mask(0, 0, 2, (2, 2), 2, 4, 4)[:, None]
     zeros = ops.zeros((2, 4, 4, 1))
     for error, loss in ((7.0 * (1 - mask), 0), (7.0 * mask, 7), (-7.0 * mask, 7)):
@@ -201,7 +201,7 @@ def test_a_compiled_mask_equals_the_eager_one():
     step = ops.array(11, dtype="int32")
 
     def masked(features, step):
-        hidden = masking.draw(2, step)
+        hidden = masking.draw(ops.zeros((2, 1)), step)
         return masking.fill(features, hidden), hidden
 
     for result, expected in zip(

@@ -1,0 +1,27 @@
+"""The mean over space: the article's sample network."""
+
+import keras
+from keras import ops
+
+from keras_simmim.types import Shape, Tensor
+
+
+@keras.saving.register_keras_serializable("keras_simmim")
+class SpatialMean(keras.layers.Layer):
+    """Mean over views and positions: (B, V, h, w, c) → (B, c).
+
+    Source: the sample network of "Self-supervised Modeling with Multi-modal Iterative Masking".
+
+    Example:
+    ```python
+    SpatialMean()(keras.random.normal((8, 3, 7, 7, 64))).shape   # (8, 64)
+    ```
+    """
+
+    def call(self, views: Tensor) -> Tensor:
+        """(B, V, h, w, c) → (B, c)."""
+        return ops.mean(views, axis=tuple(range(1, len(views.shape) - 1)))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, c)."""
+        return (input_shape[0], input_shape[-1])
