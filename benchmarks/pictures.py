@@ -1,0 +1,86 @@
+"""The images of the ablations: crops of colour photographs, and grey photographs of solar cells.
+
+Both come with Python packages. What is prepared here is kept in benchmarks/.cache, so that the
+benchmarks also run on machines without those packages.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+CACHE = Path(__file__).parent / ".cache"
+SIDE = 32  # pixels
+
+
+def photographs() -> dict[str, np.ndarray]:
+    """Ten colour photographs, uint8 (H, W, 3), of scikit-image and scikit-learn."""
+    from skimage import data, io
+    from sklearn.datasets import load_sample_images
+
+    china, flower = load_sample_images().images
+    motorcycle = io.imread(Path(data.__file__).parent / "motorcycle_left.png")
+    return {
+        "astronaut": data.astronaut(),
+        "chelsea": data.chelsea(),
+        "china": china,
+        "coffee": data.coffee(),
+        "flower": flower,
+        "hubble": data.hubble_deep_field(),
+        "immunohistochemistry": data.immunohistochemistry(),
+        "motorcycle": motorcycle[..., :3],
+        "retina": data.retina(),
+        "rocket": data.rocket(),
+    }
+
+
+def color_crops() -> tuple[np.ndarray, ...]:
+    """Crops of 48 to 128 pixels at 32², the class being the photograph.
+
+    Train crops come from the left half of each photograph, test crops from the right one.
+    """
+    generator = np.random.default_rng(0)
+    parts: dict[str, list] = {"train": [], "test": []}
+    for label, photograph in enumerate(photographs().values()):
+        half = photograph.shape[1] // 2
+        for name, image, count in (
+            ("train", photograph[:, :half], 200),
+            ("test", photograph[:, half:], 100),
+        ):
+            for _ in range(count):
+                side = int(generator.integers(48, 128))
+                top = int(generator.integers(0, image.shape[0] - side))
+                left = int(generator.integers(0, image.shape[1] - side))
+                crop = Image.fromarray(image[top : top + side, left : left + side])
+                crop = np.asarray(crop.resize((SIDE, SIDE), Image.Resampling.BOX))
+                parts[name].append((crop, label))
+    return tuple(
+        np.array([pair[index] for pair in parts[name]])
+        for name in ("train", "test")
+        for index in (0, 1)
+    )
+
+
+def solar_cells() -> tuple[np.ndarray, ...]:
+    """Grey cells at 32², labelled mono or poly; every fifth of 40 stretches of files is test."""
+    from elpv_dataset.utils import load_dataset
+
+    images, _, types = load_dataset()
+    small = [
+        np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX))
+        for image in images
+    ]
+    images, labels = np.array(small)[..., None], np.unique(types, return_inverse=True)[1]
+    test = np.arange(len(images)) * 40 // len(images) % 5 == 4
+    return images[~test], labels[~test], images[test], labels[test]
+
+
+def load(name: str) -> tuple[np.ndarray, ...]:
+    """Train images and labels, test images and labels, of "color" or "cells"."""
+    path = CACHE / f"{name}.npz"
+    if not path.exists():
+        CACHE.mkdir(exist_ok=True)
+        arrays = {"color": color_crops, "cells": solar_cells}[name]()
+        np.savez(path, *arrays)
+    with np.load(path) as arrays:
+        return tuple(arrays[f"arr_{index}"] for index in range(4))
