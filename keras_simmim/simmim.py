@@ -11,6 +11,7 @@ from keras_simmim.aggregation import MeanAggregation
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend import TrainStep
 from keras_simmim.evaluation.embedding_statistics import embedding_statistics
+from keras_simmim.evaluation.reconstruction import reconstruction
 from keras_simmim.heads import ClassificationHead, ReconstructionHead
 from keras_simmim.losses import RunningScale, classification_loss
 from keras_simmim.masking import MaskGenerator
@@ -388,29 +389,7 @@ class SimMIM(TrainStep, keras.Model):
         Raises:
             ValueError: for a model without a reconstruction head.
         """
-        if self.head is None:
-            raise ValueError("reconstruct needs a model with reconstruction_weight above 0.")
-        pixels = self.normalise(ops.convert_to_tensor(images))
-        encoded, hidden, _ = self.masked_features(pixels, step, training=False)
-        generator = self.mask_generator
-        _, _, rows, columns, _ = hidden.shape
-        height, width, _ = self.backbone.image_shape
-        touched = ops.convert_to_numpy(ops.max(hidden, axis=-1)) > 0
-        mask = touched.repeat(height // rows, axis=2).repeat(width // columns, axis=3)
-        pictures = {
-            "masked": self._to_uint8(generator.fill(pixels, hidden)),
-            "reconstruction": self._to_uint8(
-                generator.fill(pixels, hidden, self.predict_pixels(encoded))
-            ),
-            "mask": mask,
-        }
-        if generator.views == 1:
-            pictures = {name: picture[:, 0] for name, picture in pictures.items()}
-        return {"original": self._to_uint8(pixels), **pictures}
-
-    def _to_uint8(self, pixels: Tensor) -> np.ndarray:
-        restored = ops.convert_to_numpy(pixels) * np.array(self.std) + np.array(self.mean)
-        return np.rint(np.clip(restored, 0, 255)).astype("uint8")
+        return reconstruction(self, images, step)
 
     # ------------------------------------------------------------------ saving
 

@@ -195,6 +195,33 @@ def test_learned_aggregators_learn(aggregator_class, images, labels):
         assert np.abs(numbers(weight) - old).max() > 0
 
 
+GENERATORS = {
+    "spatial": ks.masking.SpatialMasking,
+    "color": ks.masking.ColorMasking,
+    "texture": ks.masking.TextureMasking,
+    "learned": ks.masking.LearnedMasking,
+    "iterative": lambda block_size: masking(block_size, iterations=3),
+}
+
+
+@pytest.mark.parametrize("mask_on", ["features", "pixels"])
+@pytest.mark.parametrize("name", GENERATORS)
+def test_any_generator_masks_either_place(name, mask_on, images):
+    backbone = ks.backbones.ViT((16, 24, 3), 4, num_layers=1, num_heads=2, hidden_dim=16)
+    generator = GENERATORS[name](block_size=2 if mask_on == "features" else 8)
+    model = ks.SimMIM(backbone, generator, mask_on=mask_on)
+    measured = {
+        key: float(numbers(value)) for key, (value, _) in model.compute_losses(images, True).items()
+    }
+    parts = sum(measured[f"{part}_loss"] for part in generator.names)
+    assert measured["reconstruction_loss"] == pytest.approx(parts, rel=1e-5)
+    assert measured["loss"] == pytest.approx(parts + measured.get("ranking_loss", 0), rel=1e-5)
+    assert np.isfinite(measured["loss"])
+    assert measured["loss"] > 0
+    hides_positions = mask_on == "features" and name not in ("color", "texture")
+    assert (model.mask_token is not None) == hides_positions
+
+
 def test_grey_images_have_no_color_to_predict_from_masked_features():
     backbone = ks.backbones.ViT((16, 24, 1), 4, 1, 2, 16)
     with pytest.raises(ValueError, match="ColorMasking needs at least 2 channels, got 1"):

@@ -1,4 +1,4 @@
-"""Pictures and histograms for TensorBoard, written without TensorFlow."""
+"""Numbers, pictures and histograms for TensorBoard, written without TensorFlow."""
 
 import io
 import os
@@ -13,7 +13,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 
 class TensorBoardWriter:
-    """Appends pictures and histograms to a TensorBoard log directory.
+    """Appends numbers, pictures and histograms to a TensorBoard log directory.
 
     Args:
         log_dir: directory of the run, beside the files of `keras.callbacks.TensorBoard`.
@@ -41,6 +41,10 @@ class TensorBoardWriter:
             encoded_image_string=png.getvalue(),
         )
         self._add(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+
+    def scalar(self, tag: str, value: float, step: int) -> None:
+        """Add a number."""
+        self._add(Summary(value=[Summary.Value(tag=tag, simple_value=float(value))]), step)
 
     def histogram(self, tag: str, values: np.ndarray, step: int) -> None:
         """Add the distribution of an array's numbers."""
