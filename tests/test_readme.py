@@ -8,9 +8,12 @@ README = Path(__file__).parent.parent / "README.md"
 
 def test_quickstart_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (quickstart,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    examples = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(examples) == 2
     names: dict = {}
-    exec(quickstart, names)
+    for example in examples:
+        exec(example, names)
+    assert names["model"].mask_generator.names == ("spatial", "color", "texture")
     assert names["embeddings"].shape == (64, 32)
     assert tuple(names["features"].shape) == (8, 8, 8, 32)
     assert (tmp_path / "pretrained.keras").exists()

@@ -78,8 +78,13 @@ class ColorMasking(BlockMasking):
 
     def project(self, blocks: Tensor) -> Tensor:
         """The mean over channels is the luma part, the rest the chroma part."""
-        luma = ops.mean(blocks, axis=-1, keepdims=True)
-        return blocks - luma if self.component == "chroma" else ops.broadcast_to(luma, blocks.shape)
+        channels = blocks.shape[-1]
+        if channels == 3:
+            # XLA fuses a sum of three slices with what follows, and no mean.
+            luma = (blocks[..., :1] + blocks[..., 1:2] + blocks[..., 2:]) / 3
+        else:
+            luma = ops.mean(blocks, axis=-1, keepdims=True)
+        return blocks - luma if self.component == "chroma" else luma + ops.zeros_like(blocks)
 
     def selection(self, block_shape: tuple[int, int, int]) -> Tensor:
         """Every chroma coefficient, or every luma coefficient."""

@@ -200,7 +200,7 @@ class MaskGenerator(keras.layers.Layer):
         whole = filled
         for index, (modality, filling) in enumerate(zip(self.modalities(), fillings, strict=True)):
             mask = ops.cast(hidden[..., index : index + 1], tensor.dtype)
-            mask = ops.repeat(ops.repeat(mask, height, axis=2), width, axis=3)
+            mask = _spread(mask, height, width)
             replaced = whole - self._join(modality.project(blocks))
             if filling is not None:
                 filling = modality.project(ops.cast(filling, tensor.dtype))
@@ -235,6 +235,15 @@ class MaskGenerator(keras.layers.Layer):
     def get_config(self) -> Config:
         """The constructor's arguments."""
         return {**super().get_config(), "block_size": self.block_size, "seed": self.seed}
+
+
+def _spread(values: Tensor, height: int, width: int) -> Tensor:
+    """One value a block (B, V, h, w, 1) to one a position (B, V, h·height, w·width, 1)."""
+    _, views, rows, columns, _ = values.shape
+    blocks = ops.reshape(values, (-1, views, rows, 1, columns, 1))
+    shape = (ops.shape(blocks)[0], views, rows, height, columns, width)
+    spread = ops.broadcast_to(blocks, shape)
+    return ops.reshape(spread, (-1, views, rows * height, columns * width, 1))
 
 
 def hidden_count(ratio: float, blocks: int) -> int:

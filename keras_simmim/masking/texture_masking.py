@@ -77,16 +77,52 @@ class TextureMasking(BlockMasking):
         rows, columns = self._bases(coefficients)
         return ops.einsum("bvhiwjc,ip,jq->bvhpwqc", coefficients, rows, columns)
 
+    def project(self, blocks: Tensor) -> Tensor:
+        """The low band, from the few cosines that it is made of; the high band is the rest."""
+        _, views, rows, height, columns, width, channels = blocks.shape
+        last = self._last_low(height, width)
+        first, second = (
+            ops.cast(cosine_basis(size)[: last + 1], blocks.dtype) for size in (height, width)
+        )
+        kept = (first.shape[0], second.shape[0])
+        low = ops.expand_dims(self._diagonal(*kept) <= last, 1)
+        # Three channels make a poor matrix: they are taken along with the columns.
+        narrow = channels <= 8
+        if narrow:
+            second = ops.reshape(
+                ops.einsum("jq,cd->jcqd", second, ops.eye(channels, dtype=blocks.dtype)),
+                (kept[1] * channels, width * channels),
+            )
+        lines = ops.reshape(blocks, (-1, height, columns * width * channels))
+        lines = ops.matmul(first, lines)
+        inner = (width * channels,) if narrow else (width, channels)
+        lines = ops.reshape(lines, (-1, *inner))
+        lines = ops.matmul(lines, ops.transpose(second)) if narrow else ops.matmul(second, lines)
+        lines = ops.reshape(lines, (-1, kept[0], columns, kept[1], channels))
+        lines = lines * ops.cast(low, blocks.dtype)
+        lines = ops.reshape(lines, (-1, kept[1] * channels) if narrow else (-1, kept[1], channels))
+        lines = ops.matmul(lines, second) if narrow else ops.matmul(ops.transpose(second), lines)
+        lines = ops.reshape(lines, (-1, kept[0], columns * width * channels))
+        lines = ops.matmul(ops.transpose(first), lines)
+        part = ops.reshape(lines, (-1, views, rows, height, columns, width, channels))
+        return part if self.band == "low" else blocks - part
+
     def selection(self, block_shape: tuple[int, int, int]) -> Tensor:
         """The low band, or the high band."""
         height, width, channels = block_shape
-        diagonal = ops.reshape(ops.arange(height, dtype="int32"), (-1, 1, 1)) + ops.reshape(
-            ops.arange(width, dtype="int32"), (1, -1, 1)
-        )
-        # Without the tolerance 0.3·10 would fall below 3.
-        low = ops.cast(diagonal <= int(self.cutoff * (height + width - 2) + 1e-9), "float32")
+        low = ops.cast(self._diagonal(height, width) <= self._last_low(height, width), "float32")
         chosen = low if self.band == "low" else 1 - low
         return ops.broadcast_to(chosen, (height, width, channels))
+
+    def _last_low(self, height: int, width: int) -> int:
+        """The largest diagonal frequency that is low."""
+        # Without the tolerance 0.3·10 would fall below 3.
+        return int(self.cutoff * (height + width - 2) + 1e-9)
+
+    def _diagonal(self, height: int, width: int) -> Tensor:
+        """The sum i + j of every frequency: int32 (p, q, 1)."""
+        rows = ops.reshape(ops.arange(height, dtype="int32"), (-1, 1, 1))
+        return rows + ops.reshape(ops.arange(width, dtype="int32"), (1, -1, 1))
 
     def _bases(self, blocks: Tensor) -> tuple[Tensor, Tensor]:
         rows, columns = cosine_basis(blocks.shape[3]), cosine_basis(blocks.shape[5])
