@@ -298,7 +298,9 @@ for strategy, images in (
     keras.utils.set_random_seed(0)
     with strategy.scope():
         backbone = ks.backbones.ViT((8, 8, 3), 4, 1, 1, 8)
-        model = ks.SimMIM(backbone, ks.masking.SpatialMasking(0.5, 1))
+        parts = [ks.masking.SpatialMasking(), ks.masking.ColorMasking()]
+        masking = ks.masking.IterativeMasking(parts, 2, ratio=(0.5, 0.9), block_size=2)
+        model = ks.SimMIM(backbone, masking, mask_on="pixels")
         model.compile(keras.optimizers.SGD(0.01))
     dataset = tf.data.Dataset.from_tensor_slices(images).batch(len(images)).repeat(2)
     history = model.fit(dataset, shuffle=False, verbose=0).history
