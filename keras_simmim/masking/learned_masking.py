@@ -19,8 +19,8 @@ class LearnedMasking(SpatialMasking):
     no gradient flows back. The ⌈ratio·N⌉ blocks with the largest sharpness·score + noise are
     hidden, scores standardised within an image: the mask can be neither empty nor full, and no
     block is sure to be hidden. The sharpness ramps from 0 (random masks, which evaluation keeps)
-    to its full value. The scores learn to rank hidden blocks by the reconstruction loss that they
-    turn out to have.
+    to its full value. The standardised scores learn to rank hidden blocks by the reconstruction
+    loss that they turn out to have.
 
     Args:
         ratio: share of the blocks to hide, 0 < ratio < 1; exactly ⌈ratio·N⌉ of N blocks.
@@ -112,13 +112,17 @@ class LearnedMasking(SpatialMasking):
     def ranking_loss(
         self, tensor: Tensor, target: Tensor, prediction: Tensor, hidden: Tensor
     ) -> Tensor:
-        """Mean of −log σ(sᵢ − sⱼ) over pairs of hidden blocks of which i had the larger loss."""
+        """Mean of −log σ(sᵢ − sⱼ) over pairs of hidden blocks of which i had the larger loss.
+
+        The scores are the standardised ones: free to grow, they would overstate an order that
+        changes as the network learns.
+        """
         errors = self.block_errors(self._split(prediction) - self._split(target))
         errors, mask = (
             ops.reshape(ops.stop_gradient(values), (-1, self.grid[0] * self.grid[1]))
             for values in (errors, hidden)
         )
-        scores = self.scores(tensor)
+        scores = self.standard_scores(tensor)
         difference = scores[:, :, None] - scores[:, None, :]
         harder = ops.cast(errors[:, :, None] > errors[:, None, :], "float32")
         pairs = harder * mask[:, :, None] * mask[:, None, :]

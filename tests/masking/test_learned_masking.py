@@ -86,6 +86,7 @@ def test_the_ranking_loss_is_that_of_its_pairs():
     statistics = np.concatenate([blocks.mean(axis=2), np.sqrt(blocks.var(axis=2) + 1e-6)], axis=-1)
     kernel = numbers(masking.scorer.kernel)
     np.testing.assert_allclose(scores, (statistics @ kernel)[..., 0], atol=1e-5)
+    scores = (scores - scores.mean(axis=1, keepdims=True)) / scores.std(axis=1, keepdims=True)
     errors = np.abs(numpy_reference.to_blocks(tensor - prediction[:, 0], (2, 3))).sum(axis=-1)
     mask = numbers(hidden).reshape(2, 6)
     terms = [
