@@ -82,9 +82,9 @@ def table() -> str:
             curves = [results[cell] for s in SEEDS if (cell := (name, factor, s)) in results]
             lost = sum(not np.isfinite(c).all() or c[-1] > c[0] for c in curves)
             ends = [f"{np.mean([curve[i] for curve in curves]):.3f}" for i in (0, 4, -1) if curves]
-            entries.append(
-                " → ".join(ends) + (f" ({lost} of {len(curves)} diverged)" if lost else "")
-            )
+            notes = [f"{len(curves)} of {len(SEEDS)} seeds"] if len(curves) < len(SEEDS) else []
+            notes += [f"{lost} diverged"] if lost else []
+            entries.append(" → ".join(ends) + (f" ({', '.join(notes)})" if notes else ""))
         lines.append(f"| {name} | {' | '.join(entries)} |")
     return "\n".join(lines)
 
