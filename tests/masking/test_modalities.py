@@ -17,6 +17,7 @@ from keras_simmim.masking import (
     SpatialMasking,
     TextureMasking,
 )
+from keras_simmim.masking.block_masking import BlockMasking
 
 # Each modality, and whether it hides a coefficient of that sort, with `top` the largest sort.
 MODALITIES = {
@@ -62,6 +63,12 @@ def test_a_basis_is_orthonormal(name, block, channels, seed):
     np.testing.assert_allclose(numbers(masking.synthesise(coefficients)), blocks, atol=1e-5)
     energy, expected = (np.square(x).sum(axis=(3, 5, 6)) for x in (numbers(coefficients), blocks))
     np.testing.assert_allclose(energy, expected, rtol=1e-5)
+    # The quick ways to what hiding takes are its definition, T⁻¹(selection⊙T(x)).
+    np.testing.assert_allclose(
+        numbers(masking.project(ops.array(blocks))),
+        numbers(BlockMasking.project(masking, ops.array(blocks))),
+        atol=1e-5,
+    )
 
     matrix, hidden = matrices(masking, name, *block, channels)
     flat = blocks.transpose(0, 1, 2, 4, 3, 5, 6).reshape(-1, matrix.shape[0])
