@@ -1,6 +1,8 @@
 """Whole models by name: architecture, masks and optimizer, with new weights."""
 
 import math
+import os
+import pathlib
 from typing import Any
 
 import keras
@@ -11,19 +13,33 @@ from keras_simmim.simmim import SimMIM
 
 
 def from_preset(name: str, **arguments: Any) -> SimMIM:
-    """Make the preset of this name.
+    """Make the preset of this name, or read a checkpoint.
 
     Raises:
-        ValueError: for an unknown name.
+        ValueError: for an unknown name, or a checkpoint that does not fit.
     """
     presets = {
         "article_cnn": article_cnn,
         "article_learned_mask": article_learned_mask,
         "multimodal_vit_tiny": multimodal_vit_tiny,
+        "simmim_vit_tiny": simmim_vit_tiny,
+        "simmim_vit_small": simmim_vit_small,
+        "simmim_vit_base": simmim_vit_base,
+        "simmim_swin_tiny": simmim_swin_tiny,
+        "simmim_swin_base": simmim_swin_base,
+        "simmim_swin_large": simmim_swin_large,
     }
-    if name not in presets:
-        raise ValueError(f"preset must be one of {sorted(presets)}, got {name!r}.")
-    return presets[name](**arguments)
+    if name in presets:
+        return presets[name](**arguments)
+    address = os.fspath(name)
+    if address.startswith("hf://") or address.endswith(".pth") or pathlib.Path(address).is_dir():
+        from keras_simmim import checkpoints
+
+        return checkpoints.load(address, **arguments)
+    raise ValueError(
+        f"preset must be one of {sorted(presets)}, a file that ends in .pth, a directory, or "
+        f"hf://owner/name, got {name!r}."
+    )
 
 
 def article_cnn(
@@ -141,3 +157,91 @@ def multimodal_vit_tiny(
     )
     model.compile(keras.optimizers.AdamW(1e-3, weight_decay=0.05, global_clipnorm=5.0))
     return model
+
+
+def paper_simmim(backbone: backbones.Backbone, seed: int = 0, **normalisation: Any) -> SimMIM:
+    """The paper's arrangement around a ViT or Swin.
+
+    Blocks of 32 pixels, of which 0.6 are hidden by a mask token after the patch embedding, and
+    one linear layer to the pixels. Where 32 pixels do not fit, the blocks are the largest smaller
+    ones that do. Compiled with AdamW at 1e-4; `training.pretraining_recipe` has the schedules.
+
+    Args:
+        backbone: the network to pretrain.
+        seed: of the masks.
+        **normalisation: `mean` and `std` of `SimMIM`.
+
+    Source: Xie et al., "SimMIM: A Simple Framework for Masked Image Modeling", CVPR 2022.
+    """
+    rows, columns, _ = backbone.stem_shape
+    side = math.gcd(rows, columns)
+    wanted = max(32 // backbone.patch_size, 1)
+    block = max(size for size in range(1, min(wanted, side) + 1) if side % size == 0)
+    model = SimMIM(backbone, masking.SpatialMasking(0.6, block, seed=seed), **normalisation)
+    model.compile(keras.optimizers.AdamW(1e-4, weight_decay=0.05, global_clipnorm=5.0))
+    return model
+
+
+def simmim_vit(
+    image_shape: tuple[int, int, int], hidden_dim: int, num_heads: int, seed: int
+) -> SimMIM:
+    """The paper's ViT with 12 blocks and patches of 16 pixels, in the official variant."""
+    backbone = backbones.ViT(
+        image_shape,
+        patch_size=16,
+        num_layers=12,
+        num_heads=num_heads,
+        hidden_dim=hidden_dim,
+        position_embedding=False,
+        relative_position_bias="shared",
+        class_token=True,
+        query_key_value_bias="query_value",
+        layer_scale=0.1,
+        drop_path_rate=0.1,
+        official_initialization=True,
+        seed=seed,
+    )
+    return paper_simmim(backbone, seed)
+
+
+def simmim_swin(
+    image_shape: tuple[int, int, int],
+    hidden_dim: int,
+    depths: tuple[int, ...],
+    window_size: int,
+    seed: int,
+) -> SimMIM:
+    """The paper's Swin, whose heads have 32 channels."""
+    num_heads = tuple(hidden_dim * 2**stage // 32 for stage in range(len(depths)))
+    backbone = backbones.Swin(image_shape, 4, hidden_dim, depths, num_heads, window_size, seed=seed)
+    return paper_simmim(backbone, seed)
+
+
+def simmim_vit_tiny(image_shape: tuple[int, int, int] = (224, 224, 3), seed: int = 0) -> SimMIM:
+    """The paper's SimMIM on a ViT of 192 dimensions and 3 heads (DeiT-Tiny's; not published)."""
+    return simmim_vit(image_shape, 192, 3, seed)
+
+
+def simmim_vit_small(image_shape: tuple[int, int, int] = (224, 224, 3), seed: int = 0) -> SimMIM:
+    """The paper's SimMIM on a ViT of 384 dimensions and 6 heads (DeiT-Small's; not published)."""
+    return simmim_vit(image_shape, 384, 6, seed)
+
+
+def simmim_vit_base(image_shape: tuple[int, int, int] = (224, 224, 3), seed: int = 0) -> SimMIM:
+    """The paper's SimMIM on ViT-B: 768 dimensions, 12 heads."""
+    return simmim_vit(image_shape, 768, 12, seed)
+
+
+def simmim_swin_tiny(image_shape: tuple[int, int, int] = (192, 192, 3), seed: int = 0) -> SimMIM:
+    """The paper's SimMIM on Swin-T: 96 dimensions, windows of 6 (not published)."""
+    return simmim_swin(image_shape, 96, (2, 2, 6, 2), 6, seed)
+
+
+def simmim_swin_base(image_shape: tuple[int, int, int] = (192, 192, 3), seed: int = 0) -> SimMIM:
+    """The paper's SimMIM on Swin-B: 128 dimensions, windows of 6."""
+    return simmim_swin(image_shape, 128, (2, 2, 18, 2), 6, seed)
+
+
+def simmim_swin_large(image_shape: tuple[int, int, int] = (192, 192, 3), seed: int = 0) -> SimMIM:
+    """The paper's SimMIM on Swin-L: 192 dimensions, windows of 12."""
+    return simmim_swin(image_shape, 192, (2, 2, 18, 2), 12, seed)

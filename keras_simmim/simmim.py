@@ -414,18 +414,32 @@ class SimMIM(TrainStep, keras.Model):
 
     @classmethod
     def from_preset(cls, name: str, **arguments: Any) -> "SimMIM":
-        """A compiled model of a name in `keras_simmim.presets`, with new weights.
+        """A compiled model: a preset with new weights, or a checkpoint with its own.
 
         Args:
-            name: "article_cnn", "article_learned_mask" or "multimodal_vit_tiny".
-            **arguments: of the preset: image_shape, num_classes and others.
+            name: a function of `keras_simmim.presets`, such as "simmim_vit_base"; an official
+                ".pth" file; a directory, by `save_to_preset` or in Hugging Face's format; or
+                "hf://owner/name" for one on the Hugging Face hub.
+            **arguments: of the preset; checkpoints take image_shape, to which their positions
+                are interpolated.
 
         Raises:
-            ValueError: for an unknown name, or a shape that the preset cannot take.
+            ValueError: for an unknown name, a shape that the preset cannot take, or a checkpoint
+                that does not fit.
         """
         from keras_simmim import presets
 
         return presets.from_preset(name, **arguments)
+
+    def save_to_preset(self, directory: str) -> None:
+        """Write architecture, compilation and weights to a directory that `from_preset` reads.
+
+        Raises:
+            ValueError: for a directory that holds anything but such a preset.
+        """
+        from keras_simmim import checkpoints
+
+        checkpoints.save(self, directory)
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> "SimMIM":

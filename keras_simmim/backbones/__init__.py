@@ -2,6 +2,7 @@
 
 from keras_simmim.backbones.backbone import Backbone
 from keras_simmim.backbones.conv_net import ConvNet
+from keras_simmim.backbones.swin import Swin
 from keras_simmim.backbones.vit import ViT
 
-__all__ = ["Backbone", "ConvNet", "ViT"]
+__all__ = ["Backbone", "ConvNet", "Swin", "ViT"]

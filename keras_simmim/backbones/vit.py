@@ -3,88 +3,20 @@
 from typing import Any
 
 import keras
-from keras import ops
 
-from keras_simmim.backbones.backbone import Backbone, check_image_shape
-from keras_simmim.backbones.transformer_block import TransformerBlock
-from keras_simmim.types import Config, Shape, Tensor
-
-
-@keras.saving.register_keras_serializable("keras_simmim")
-class TransformerEncoder(keras.layers.Layer):
-    """Adds positions to patch embeddings (B, h, w, D) and runs transformer blocks over them.
-
-    Positions come after the mask token has taken a patch's place, so that a hidden patch still
-    knows where it is.
-
-    Args:
-        num_layers: number of blocks.
-        num_heads: attention heads of each block.
-        mlp_dim: width of each block's perceptron.
-        epsilon: of the layer norms.
-        **kwargs: passed to `keras.layers.Layer`.
-    """
-
-    def __init__(
-        self,
-        num_layers: int,
-        num_heads: int,
-        mlp_dim: int,
-        epsilon: float = 1e-6,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.num_layers = num_layers
-        self.num_heads = num_heads
-        self.mlp_dim = mlp_dim
-        self.epsilon = epsilon
-        self.blocks = [
-            TransformerBlock(
-                num_heads, mlp_dim, epsilon, name=f"block_{index}", dtype=self.dtype_policy
-            )
-            for index in range(num_layers)
-        ]
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=epsilon, name="norm", dtype=self.dtype_policy
-        )
-
-    def build(self, input_shape: Shape) -> None:
-        """Create positions and blocks for patch embeddings of shape (B, h, w, D)."""
-        _, height, width, dim = input_shape
-        self.position_embedding = self.add_weight(
-            shape=(height * width, dim),
-            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
-            name="position_embedding",
-        )
-        for layer in (*self.blocks, self.norm):
-            layer.build((None, height * width, dim))
-
-    def call(self, patches: Tensor, training: bool | None = None) -> Tensor:
-        """Patch embeddings (B, h, w, D) to features (B, h, w, D)."""
-        tokens = ops.reshape(patches, (-1, *self.position_embedding.shape))
-        tokens = tokens + self.position_embedding
-        for block in self.blocks:
-            tokens = block(tokens, training=training)
-        return ops.reshape(self.norm(tokens), (-1, *patches.shape[1:]))
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's own shape."""
-        return input_shape
-
-    def get_config(self) -> Config:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "num_layers": self.num_layers,
-            "num_heads": self.num_heads,
-            "mlp_dim": self.mlp_dim,
-            "epsilon": self.epsilon,
-        }
+from keras_simmim.backbones.backbone import Backbone, check_image_shape, check_sizes
+from keras_simmim.backbones.initialization import OneSigmaNormal
+from keras_simmim.backbones.transformer_encoder import TransformerEncoder
+from keras_simmim.types import Config
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class ViT(Backbone):
-    """A vision transformer with learned absolute positions and no class token.
+    """A vision transformer; by default with learned absolute positions and no class token.
+
+    The official SimMIM pretrains `ViT((224, 224, 3), position_embedding=False,
+    relative_position_bias="shared", class_token=True, query_key_value_bias="query_value",
+    layer_scale=0.1, drop_path_rate=0.1, official_initialization=True)`.
 
     Args:
         image_shape: (H, W, C) of the images, in pixels; `patch_size` must divide H and W.
@@ -93,12 +25,28 @@ class ViT(Backbone):
         num_heads: attention heads; must divide `hidden_dim`.
         hidden_dim: width D of the tokens.
         mlp_dim: width of the blocks' perceptrons; 4·hidden_dim if None.
+        epsilon: of the layer norms.
+        position_embedding: whether to add a learned vector to each position.
+        relative_position_bias: "shared" for one table of biases in all blocks, "block" for one a
+            block, or None.
+        class_token: whether a learned token takes part in the attention. It is not part of the
+            features.
+        query_key_value_bias: which projections have a bias, "all", "query_value" or "none".
+        layer_scale: initial value of learned factors of the branches' channels; none if None.
+        drop_path_rate: probability that an image skips a branch of the last block in training;
+            it rises from 0 in the first.
+        final_norm: whether a layer norm follows the last block.
+        official_initialization: whether weights start as in the official SimMIM: a normal
+            distribution of 0.02 cut off at ±0.02, the branches' last kernels divided by
+            √(2·block).
+        seed: of the stochastic depth.
         **kwargs: passed to `keras.Model`.
 
     Raises:
         ValueError: for sizes that do not divide or are not positive integers.
 
-    Source: Dosovitskiy et al., "An image is worth 16×16 words", ICLR 2021.
+    Source: Dosovitskiy et al., "An image is worth 16×16 words", ICLR 2021; the options are those
+    of the official code of Xie et al., "SimMIM", CVPR 2022.
 
     Example:
     ```python
@@ -115,19 +63,26 @@ class ViT(Backbone):
         num_heads: int = 12,
         hidden_dim: int = 768,
         mlp_dim: int | None = None,
+        epsilon: float = 1e-6,
+        position_embedding: bool = True,
+        relative_position_bias: str | None = None,
+        class_token: bool = False,
+        query_key_value_bias: str = "all",
+        layer_scale: float | None = None,
+        drop_path_rate: float = 0.0,
+        final_norm: bool = True,
+        official_initialization: bool = False,
+        seed: int = 0,
         **kwargs: Any,
     ) -> None:
         mlp_dim = 4 * hidden_dim if mlp_dim is None else mlp_dim
-        sizes = {
-            "patch_size": patch_size,
-            "num_layers": num_layers,
-            "num_heads": num_heads,
-            "hidden_dim": hidden_dim,
-            "mlp_dim": mlp_dim,
-        }
-        for name, size in sizes.items():
-            if not isinstance(size, int) or size < 1:
-                raise ValueError(f"{name} must be a positive integer, got {size!r}.")
+        check_sizes(
+            patch_size=patch_size,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            hidden_dim=hidden_dim,
+            mlp_dim=mlp_dim,
+        )
         height, width, _ = check_image_shape(image_shape)
         if height % patch_size or width % patch_size:
             raise ValueError(
@@ -137,18 +92,39 @@ class ViT(Backbone):
         if hidden_dim % num_heads:
             raise ValueError(f"num_heads={num_heads} must divide hidden_dim={hidden_dim}.")
         dtype = kwargs.get("dtype")
+        normal = OneSigmaNormal if official_initialization else keras.initializers.TruncatedNormal
         stem = keras.layers.Conv2D(
             hidden_dim,
             patch_size,
             strides=patch_size,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            kernel_initializer=normal(stddev=0.02),
             name="stem",
             dtype=dtype,
         )
-        encoder = TransformerEncoder(num_layers, num_heads, mlp_dim, name="encoder", dtype=dtype)
+        encoder = TransformerEncoder(
+            num_layers,
+            num_heads,
+            mlp_dim,
+            epsilon,
+            position_embedding,
+            relative_position_bias,
+            class_token,
+            query_key_value_bias,
+            layer_scale,
+            drop_path_rate,
+            final_norm,
+            official_initialization,
+            seed,
+            name="encoder",
+            dtype=dtype,
+        )
         super().__init__(image_shape, stem, encoder, **kwargs)
-        self.sizes = sizes
+        self.arguments = {
+            **encoder.arguments,
+            "patch_size": patch_size,
+            "hidden_dim": hidden_dim,
+        }
 
     def get_config(self) -> Config:
         """The constructor's arguments."""
-        return {**super().get_config(), **self.sizes}
+        return {**super().get_config(), **self.arguments}

@@ -1,0 +1,132 @@
+"""The Swin transformer, version 1: a patch embedding, then stages that halve the map."""
+
+from typing import Any
+
+import keras
+
+from keras_simmim.backbones.backbone import Backbone, check_image_shape, check_sizes
+from keras_simmim.backbones.swin_encoder import SwinEncoder
+from keras_simmim.types import Config
+
+
+@keras.saving.register_keras_serializable("keras_simmim")
+class Swin(Backbone):
+    """A Swin transformer V1.
+
+    Args:
+        image_shape: (H, W, C) of the images, in pixels; `patch_size` must divide H and W.
+        patch_size: side of a patch, in pixels.
+        hidden_dim: width D of the first stage's tokens; each further stage doubles it.
+        depths: number of blocks of each stage.
+        num_heads: attention heads of each stage; must divide its width.
+        window_size: side of the windows, in positions. A stage whose map is no larger has one
+            window of its smaller side, and no shifts.
+        mlp_ratio: width of the blocks' perceptrons, in widths of their tokens.
+        epsilon: of the layer norms.
+        position_embedding: whether to add a learned vector to each patch.
+        query_key_value_bias: which projections have a bias, "all", "query_value" or "none".
+        drop_path_rate: probability that an image skips a branch of the last block in training;
+            it rises from 0 in the first.
+        seed: of the stochastic depth.
+        **kwargs: passed to `keras.Model`.
+
+    Raises:
+        ValueError: for sizes that do not divide, are not positive integers, or do not agree, and
+            a window larger than the first stage's map.
+
+    Source: Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
+    ICCV 2021. Weights start as in the official code.
+
+    Example:
+    ```python
+    backbone = Swin((192, 192, 3), hidden_dim=96, depths=(2, 2, 6, 2), window_size=6)
+    backbone(keras.random.normal((2, 192, 192, 3))).shape   # (2, 6, 6, 768)
+    ```
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        patch_size: int = 4,
+        hidden_dim: int = 96,
+        depths: tuple[int, ...] = (2, 2, 6, 2),
+        num_heads: tuple[int, ...] = (3, 6, 12, 24),
+        window_size: int = 7,
+        mlp_ratio: float = 4.0,
+        epsilon: float = 1e-5,
+        position_embedding: bool = False,
+        query_key_value_bias: str = "all",
+        drop_path_rate: float = 0.0,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        depths, num_heads = tuple(depths), tuple(num_heads)
+        check_sizes(patch_size=patch_size, hidden_dim=hidden_dim, window_size=window_size)
+        for count in depths:
+            check_sizes(depths=count)
+        if not depths or len(depths) != len(num_heads):
+            raise ValueError(
+                f"num_heads={num_heads} must have one entry for each stage of depths={depths}."
+            )
+        for stage, heads in enumerate(num_heads):
+            check_sizes(num_heads=heads)
+            if (hidden_dim * 2**stage) % heads:
+                raise ValueError(
+                    f"num_heads={num_heads} must divide the widths of the stages, "
+                    f"hidden_dim={hidden_dim} doubled at each; {heads} does not divide "
+                    f"{hidden_dim * 2**stage}."
+                )
+        height, width, channels = check_image_shape(image_shape)
+        if height % patch_size or width % patch_size:
+            raise ValueError(
+                f"patch_size={patch_size} must divide the height and width of "
+                f"image_shape={tuple(image_shape)}."
+            )
+        grid = (height // patch_size, width // patch_size)
+        if window_size > min(grid):
+            raise ValueError(
+                f"window_size={window_size} does not fit into the first stage's "
+                f"{grid[0]}×{grid[1]} positions (image_shape={tuple(image_shape)}, patch_size={patch_size})."
+            )
+        dtype = kwargs.get("dtype")
+        # torch's default for convolutions, which the official code leaves as it is.
+        limit = (patch_size**2 * channels) ** -0.5
+        uniform = [keras.initializers.RandomUniform(-limit, limit) for _ in range(2)]
+        stem = keras.Sequential(
+            [
+                keras.layers.Conv2D(
+                    hidden_dim,
+                    patch_size,
+                    strides=patch_size,
+                    kernel_initializer=uniform[0],
+                    bias_initializer=uniform[1],
+                    name="patch_embedding",
+                    dtype=dtype,
+                ),
+                keras.layers.LayerNormalization(epsilon=epsilon, name="norm", dtype=dtype),
+            ],
+            name="stem",
+        )
+        encoder = SwinEncoder(
+            depths,
+            num_heads,
+            window_size,
+            mlp_ratio,
+            epsilon,
+            position_embedding,
+            query_key_value_bias,
+            drop_path_rate,
+            seed,
+            name="encoder",
+            dtype=dtype,
+        )
+        super().__init__(image_shape, stem, encoder, **kwargs)
+        self.arguments = {
+            **encoder.arguments,
+            "patch_size": patch_size,
+            "hidden_dim": hidden_dim,
+        }
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        return {**super().get_config(), **self.arguments}

@@ -1,0 +1,206 @@
+"""The second half of a vision transformer: positions, then transformer blocks."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_simmim.backbones.relative_position_bias import RelativePositionBias
+from keras_simmim.backbones.stochastic_depth import StochasticDepth
+from keras_simmim.backbones.transformer_block import TransformerBlock
+from keras_simmim.types import Config, Shape, Tensor
+
+
+@keras.saving.register_keras_serializable("keras_simmim")
+class TransformerEncoder(keras.layers.Layer):
+    """Adds positions to patch embeddings (B, h, w, D) and runs transformer blocks over them.
+
+    Positions come after the mask token has taken a patch's place, so that a hidden patch still
+    knows where it is. A class token takes part in the attention and is left out of the features.
+
+    Args:
+        num_layers: number of blocks.
+        num_heads: attention heads of each block.
+        mlp_dim: width of each block's perceptron.
+        epsilon: of the layer norms.
+        position_embedding: whether to add a learned vector to each position.
+        relative_position_bias: "shared" for one table in all blocks, "block" for one a block, or
+            None.
+        class_token: whether a class token stands before the patches.
+        query_key_value_bias: see `TransformerBlock`.
+        layer_scale: see `TransformerBlock`.
+        drop_path_rate: see `StochasticDepth`.
+        final_norm: whether a layer norm follows the last block.
+        official_initialization: whether weights start as in the official SimMIM.
+        seed: of the stochastic depth.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: for arguments out of range.
+    """
+
+    def __init__(
+        self,
+        num_layers: int,
+        num_heads: int,
+        mlp_dim: int,
+        epsilon: float = 1e-6,
+        position_embedding: bool = True,
+        relative_position_bias: str | None = None,
+        class_token: bool = False,
+        query_key_value_bias: str = "all",
+        layer_scale: float | None = None,
+        drop_path_rate: float = 0.0,
+        final_norm: bool = True,
+        official_initialization: bool = False,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if relative_position_bias not in (None, "shared", "block"):
+            raise ValueError(
+                "relative_position_bias must be None, 'shared' or 'block', "
+                f"got {relative_position_bias!r}."
+            )
+        self.arguments = {
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "mlp_dim": mlp_dim,
+            "epsilon": epsilon,
+            "position_embedding": position_embedding,
+            "relative_position_bias": relative_position_bias,
+            "class_token": class_token,
+            "query_key_value_bias": query_key_value_bias,
+            "layer_scale": layer_scale,
+            "drop_path_rate": drop_path_rate,
+            "final_norm": final_norm,
+            "official_initialization": official_initialization,
+            "seed": seed,
+        }
+        self.has_class_token = class_token
+        self.blocks = [
+            TransformerBlock(
+                num_heads,
+                mlp_dim,
+                epsilon,
+                query_key_value_bias,
+                layer_scale,
+                depth=index + 1 if official_initialization else None,
+                name=f"block_{index}",
+                dtype=self.dtype_policy,
+            )
+            for index in range(num_layers)
+        ]
+        self.stochastic_depth = StochasticDepth(
+            drop_path_rate, num_layers, seed, name="stochastic_depth", dtype=self.dtype_policy
+        )
+        self.norm = None
+        if final_norm:
+            self.norm = keras.layers.LayerNormalization(
+                epsilon=epsilon, name="norm", dtype=self.dtype_policy
+            )
+
+    def build(self, input_shape: Shape) -> None:
+        """Create positions and blocks for patch embeddings of shape (B, h, w, D)."""
+        _, height, width, dim = input_shape
+        self.grid: tuple[int, int] = (height, width)
+        tokens = height * width + self.has_class_token
+        normal = keras.initializers.TruncatedNormal(stddev=0.02)
+        self.class_token = self.position_embedding = None
+        if self.has_class_token:
+            self.class_token = self.add_weight(shape=(dim,), initializer=normal, name="class_token")
+        if self.arguments["position_embedding"]:
+            self.position_embedding = self.add_weight(
+                shape=(tokens, dim), initializer=normal, name="position_embedding"
+            )
+        names = {
+            None: [],
+            "shared": ["relative_position_bias"],
+            "block": [f"{block.name}_relative_position_bias" for block in self.blocks],
+        }
+        self.relative_position_biases = [
+            RelativePositionBias(
+                self.grid,
+                self.arguments["num_heads"],
+                self.has_class_token,
+                name=name,
+                dtype=self.dtype_policy,
+            )
+            for name in names[self.arguments["relative_position_bias"]]
+        ]
+        for layer in (*self.blocks, *([self.norm] if self.norm else [])):
+            layer.build((None, tokens, dim))
+        for layer in self.relative_position_biases:
+            layer.build()
+        if self.stochastic_depth.rate > 0:
+            self.stochastic_depth.build()
+
+    def call(
+        self, patches: Tensor, training: bool | None = None, all_blocks: bool = False
+    ) -> Tensor | list[Tensor]:
+        """Encode patch embeddings.
+
+        Args:
+            patches: (B, h, w, D).
+            training: whether blocks are skipped at random.
+            all_blocks: whether to return what every block gives, the last one after the norm.
+
+        Returns:
+            Features (B, h, w, D), or a list of them.
+        """
+        tokens = self._embed_positions(patches)
+        biases = [layer.bias() for layer in self.relative_position_biases] or [None]
+        if len(biases) == 1:
+            biases = biases * len(self.blocks)
+        factors = [None] * len(self.blocks)
+        if training and self.stochastic_depth.rate > 0:
+            drawn = self.stochastic_depth.factors(ops.shape(tokens)[0])
+            factors = [drawn[index] for index in range(len(self.blocks))]
+        outputs = []
+        for block, bias, factor in zip(self.blocks, biases, factors, strict=True):
+            tokens = block(tokens, bias=bias, factors=factor)
+            outputs.append(tokens)
+        if self.norm is not None:
+            outputs[-1] = self.norm(tokens)
+        if not all_blocks:
+            return self._to_map(outputs[-1])
+        return [self._to_map(output) for output in outputs]
+
+    def _embed_positions(self, patches: Tensor) -> Tensor:
+        """(B, h, w, D) → (B, N, D), the class token first."""
+        rows, columns = self.grid
+        dim = patches.shape[-1]
+        tokens = ops.reshape(patches, (-1, rows * columns, dim))
+        if self.class_token is not None:
+            class_token = ops.reshape(ops.cast(self.class_token, tokens.dtype), (1, 1, dim))
+            repeated = ops.broadcast_to(class_token, (ops.shape(tokens)[0], 1, dim))
+            tokens = ops.concatenate([repeated, tokens], axis=1)
+        if self.position_embedding is not None:
+            tokens = tokens + self.position_embedding
+        return tokens
+
+    def _to_map(self, tokens: Tensor) -> Tensor:
+        """(B, N, D) → (B, h, w, D), without the class token."""
+        if self.class_token is not None:
+            tokens = tokens[:, 1:]
+        return ops.reshape(tokens, (-1, *self.grid, tokens.shape[-1]))
+
+    @property
+    def strides(self) -> list[int]:
+        """How many input positions every block's output steps by."""
+        return [1] * len(self.blocks)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The input's own shape."""
+        return input_shape
+
+    def compute_output_spec(
+        self, patches: Tensor, training: bool | None = None, all_blocks: bool = False
+    ) -> Any:
+        """What a symbolic call gives."""
+        spec = keras.KerasTensor(patches.shape, dtype=self.compute_dtype)
+        return [spec] * len(self.blocks) if all_blocks else spec
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        return {**super().get_config(), **self.arguments}

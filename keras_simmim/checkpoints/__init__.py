@@ -1,0 +1,57 @@
+"""Checkpoints of this and of other libraries, read into a `SimMIM`."""
+
+import json
+import pathlib
+from typing import Any
+
+from keras_simmim.checkpoints import preset_directory
+from keras_simmim.checkpoints.hugging_face import from_hugging_face
+from keras_simmim.checkpoints.hugging_face_files import download, read_directory
+from keras_simmim.checkpoints.official import from_official
+from keras_simmim.checkpoints.preset_directory import save
+from keras_simmim.checkpoints.pth import read_pth
+from keras_simmim.simmim import SimMIM
+
+__all__ = ["load", "save"]
+
+
+def load(address: str, image_shape: tuple[int, int, int] | None = None) -> SimMIM:
+    """Read a checkpoint.
+
+    Args:
+        address: an official ".pth" file; a directory, by `SimMIM.save_to_preset` or in Hugging
+            Face's format; or "hf://owner/name".
+        image_shape: (H, W, C) of the images to pretrain on, in pixels, to which positions are
+            interpolated; the checkpoint's if None.
+
+    Raises:
+        ValueError: for a file that is damaged, or does not fit.
+        OSError: for a hub that cannot be reached.
+    """
+    if address.endswith(".pth"):
+        arrays, metadata = read_pth(address)
+        return from_official(arrays, metadata, address, image_shape)
+    directory = download(address) if address.startswith("hf://") else pathlib.Path(address)
+    if (directory / preset_directory.CONFIG).exists():
+        model = preset_directory.read(directory)
+        if image_shape is not None and tuple(image_shape) != model.backbone.image_shape:
+            raise ValueError(
+                f"{address} was saved for image_shape={model.backbone.image_shape}, got "
+                f"{image_shape}; make another SimMIM around model.backbone.resize(image_shape)."
+            )
+        return model
+    arrays, config = read_directory(directory)
+    return from_hugging_face(arrays, config, address, image_shape, **_normalisation(directory))
+
+
+def _normalisation(directory: pathlib.Path) -> dict[str, Any]:
+    """Mean and deviation of the pixels, where the model says how it was fed."""
+    file = directory / "preprocessor_config.json"
+    if not file.exists():
+        return {}
+    config = json.loads(file.read_text(encoding="utf-8"))
+    return {
+        name: tuple(255 * value for value in config[key])
+        for name, key in (("mean", "image_mean"), ("std", "image_std"))
+        if key in config
+    }

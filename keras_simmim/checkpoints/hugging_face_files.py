@@ -1,0 +1,103 @@
+"""Directories in Hugging Face's format, on this machine and on the hub."""
+
+import json
+import pathlib
+import re
+from typing import Any
+
+import numpy as np
+
+from keras_simmim.checkpoints.pth import read_pth
+
+_INSTALL = 'pip install "keras-simmim[hub]"'
+_FILES = ["*.json", "model*.safetensors", "pytorch_model.bin", "model.weights.h5"]
+
+
+def read_directory(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read the weights and the configuration of a directory in Hugging Face's format.
+
+    Args:
+        path: holds config.json and model.safetensors, its shards, or pytorch_model.bin.
+
+    Returns:
+        The arrays by name, laid out as torch has them, and the contents of config.json.
+
+    Raises:
+        ValueError: for files that are missing or damaged.
+        ImportError: where safetensors is not installed.
+    """
+    path = pathlib.Path(path)
+    config = _read_json(path / "config.json")
+    if (path / "model.safetensors").exists():
+        return _read_safetensors(path / "model.safetensors"), config
+    index = path / "model.safetensors.index.json"
+    if index.exists():
+        arrays: dict[str, np.ndarray] = {}
+        for shard in sorted(set(_read_json(index).get("weight_map", {}).values())):
+            if pathlib.Path(shard).name != shard:
+                raise ValueError(f"{index} names the file {shard!r}, which is not beside it.")
+            arrays |= _read_safetensors(path / shard)
+        return arrays, config
+    if (path / "pytorch_model.bin").exists():
+        return read_pth(path / "pytorch_model.bin")[0], config
+    raise ValueError(
+        f"{path} has no model.safetensors, model.safetensors.index.json or pytorch_model.bin; it "
+        f"holds {sorted(file.name for file in path.iterdir())[:10]}."
+    )
+
+
+def _read_json(file: pathlib.Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ValueError(f"{file} is missing.") from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file} is damaged: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} is damaged: it holds no JSON object.")
+    return content
+
+
+def _read_safetensors(file: pathlib.Path) -> dict[str, np.ndarray]:
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise ImportError(f"{file} needs the package safetensors: {_INSTALL}") from error
+    try:
+        arrays = safetensors.numpy.load_file(file)
+    except FileNotFoundError as error:
+        raise ValueError(f"{file} is missing.") from error
+    except (safetensors.SafetensorError, KeyError, TypeError) as error:
+        raise ValueError(f"{file} is damaged, or of a type NumPy lacks: {error}") from error
+    return {name: np.asarray(array, "float32") for name, array in arrays.items()}
+
+
+def download(address: str) -> pathlib.Path:
+    """Bring a model from the Hugging Face hub, or from the cache where it was brought before.
+
+    Args:
+        address: "hf://owner/name" or "hf://owner/name@revision".
+
+    Raises:
+        ValueError: for another form of address.
+        ImportError: where huggingface_hub is not installed.
+        ConnectionError: where the hub does not give the model.
+    """
+    form = re.fullmatch(r"hf://([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?", address)
+    if form is None:
+        raise ValueError(f"address must be hf://owner/name or hf://owner/name@revision: {address!r}")
+    try:
+        import huggingface_hub
+    except ImportError as error:
+        raise ImportError(f"{address} needs the package huggingface_hub: {_INSTALL}") from error
+    try:
+        folder = huggingface_hub.snapshot_download(
+            form[1], revision=form[2], allow_patterns=_FILES
+        )
+    except Exception as error:
+        # The hub's client raises a dozen kinds of its own and of its transport's.
+        raise ConnectionError(
+            f"{address} could not be brought from the hub: is there a network, and does it exist? "
+            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        ) from error
+    return pathlib.Path(folder)

@@ -1,0 +1,125 @@
+"""The official recipes for fine-tuning."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from keras_simmim.training.recipe import NEVER_DECAYED, Recipe
+from keras_simmim.training.selective_adamw import SelectiveAdamW
+from keras_simmim.training.warmup_cosine import WarmupCosine
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuningRecipe(Recipe):
+    """All constants of an official fine-tuning; `fine_tuning_recipe` makes one.
+
+    Args:
+        pretraining: name of the pretraining recipe that the weights come from.
+        depths: number of blocks of each of the backbone's stages.
+        layer_decay: factor of the learning rate from one layer to the one below.
+        minimum_rate: learning rate at the end of the cosine, for 512 images a batch.
+        label_smoothing: probability that is spread over all classes.
+        mixup: both parameters of the beta distribution of mixup's shares.
+        cutmix: the same for CutMix.
+        cutmix_share: share of the batches that have CutMix; the others have mixup.
+        rand_augment_magnitude: mean magnitude of RandAugment's operations, of 10.
+        rand_augment_deviation: standard deviation of that magnitude.
+        color_jitter: of brightness, contrast and saturation. The official code passes it to timm,
+            which ignores it beside RandAugment.
+        erasing: probability that a rectangle of an image is replaced by noise.
+
+    `Recipe` describes the other arguments.
+    """
+
+    pretraining: str
+    depths: tuple[int, ...]
+    layer_decay: float
+    minimum_rate: float
+    crop_scale: tuple[float, float] = (0.08, 1.0)
+    label_smoothing: float = 0.1
+    mixup: float = 0.8
+    cutmix: float = 1.0
+    cutmix_share: float = 0.5
+    rand_augment_magnitude: float = 9.0
+    rand_augment_deviation: float = 0.5
+    color_jitter: float = 0.4
+    erasing: float = 0.25
+
+    @property
+    def schedule(self) -> WarmupCosine:
+        """The learning rate of every update of the last layer, for this batch size."""
+        return WarmupCosine(
+            self.scaled(self.base_rate),
+            self.scaled(self.warmup_rate),
+            self.warmup_epochs * self.steps_per_epoch,
+            self.scaled(self.minimum_rate),
+            self.epochs * self.steps_per_epoch,
+        )
+
+    def optimizer(self, **arguments: Any) -> SelectiveAdamW:
+        """A new optimizer with this recipe's constants, and a rate for each layer.
+
+        Args:
+            **arguments: of `SelectiveAdamW`, such as `gradient_accumulation_steps`.
+        """
+        layers = {"layer_decay": self.layer_decay, "depths": self.depths}
+        return super().optimizer(**{**layers, **arguments})
+
+
+def fine_tuning_recipe(name: str, steps_per_epoch: int, batch_size: int) -> FineTuningRecipe:
+    """The official recipe of this name: the pretraining's, and the side of the images.
+
+    Unlike in pretraining, the tables of relative positions of a Swin do not decay; a ViT's do.
+
+    Args:
+        name: "simmim_vit_base_800ep_224", "simmim_swin_base_100ep_192",
+            "simmim_swin_base_100ep_224", "simmim_swin_base_800ep_224" or
+            "simmim_swin_large_800ep_224".
+        steps_per_epoch: batches of an epoch.
+        batch_size: images that one update is computed from, over all devices and accumulated
+            batches; the learning rates are proportional to it. The published models had 2048.
+
+    Returns:
+        A `FineTuningRecipe`.
+
+    Raises:
+        ValueError: for an unknown name, or numbers below 1.
+
+    Source: configs/*/simmim_finetune__*.yaml, config.py, optimizer.py and data/data_finetune.py of
+    github.com/microsoft/SimMIM; Xie et al., "SimMIM", CVPR 2022.
+
+    Example:
+    ```python
+    recipe = fine_tuning_recipe("simmim_vit_base_800ep_224", steps_per_epoch=625, batch_size=2048)
+    recipe.layer_decay   # 0.65
+    ```
+    """
+    vit = {"depths": (12,), "without_decay": NEVER_DECAYED, "drop_path_rate": 0.1}
+    swin = {
+        "depths": (2, 2, 18, 2),
+        "without_decay": (*NEVER_DECAYED, "mask_token", "relative_position_bias_table"),
+        "drop_path_rate": 0.1,
+    }
+    large = {**swin, "drop_path_rate": 0.2}
+    recipes: dict[str, dict[str, Any]] = {
+        "simmim_vit_base_800ep_224": {**vit, "layer_decay": 0.65},
+        "simmim_swin_base_100ep_192": {**swin, "layer_decay": 0.9},
+        "simmim_swin_base_100ep_224": {**swin, "layer_decay": 0.9},
+        "simmim_swin_base_800ep_224": {**swin, "layer_decay": 0.8},
+        "simmim_swin_large_800ep_224": {**large, "layer_decay": 0.7},
+    }
+    if name not in recipes:
+        raise ValueError(f"name must be one of {sorted(recipes)}, got {name!r}.")
+    pretraining, _, image_size = name.rpartition("_")
+    return FineTuningRecipe(
+        name=name,
+        pretraining=pretraining,
+        image_size=int(image_size),
+        steps_per_epoch=steps_per_epoch,
+        batch_size=batch_size,
+        epochs=100,
+        warmup_epochs=20,
+        base_rate=1.25e-3,
+        warmup_rate=2.5e-7,
+        minimum_rate=2.5e-7,
+        **recipes[name],
+    )

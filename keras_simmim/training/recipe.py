@@ -1,0 +1,104 @@
+"""What the official recipes for pretraining and for fine-tuning share."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from keras_simmim.data.arguments import as_integer
+from keras_simmim.training.selective_adamw import SelectiveAdamW
+from keras_simmim.training.warmup_schedule import WarmupSchedule
+
+# In the official code: biases and all other vectors, absolute positions and the class token.
+# Layer scales are vectors, and so is our mask token, which theirs is not: recipes name it.
+NEVER_DECAYED = (
+    "bias",
+    "query_bias",
+    "value_bias",
+    "gamma",
+    "beta",
+    "attention_scale",
+    "mlp_scale",
+    "position_embedding",
+    "class_token",
+)
+# The batch that the published rates are for.
+_RATED_BATCH = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All constants of an official training job, and the optimizer that they make.
+
+    Args:
+        name: of the recipe.
+        steps_per_epoch: batches of an epoch. The schedule counts batches, also where gradient
+            accumulation makes one update of several.
+        batch_size: images that one update is computed from: those of all devices and, with
+            gradient accumulation, of all batches that it adds up.
+        image_size: side of the images, in pixels.
+        epochs: passes over the images.
+        warmup_epochs: of these, the first, in which the rate rises.
+        base_rate: learning rate after the warm-up, for 512 images a batch.
+        warmup_rate: learning rate of the first updates, for 512 images a batch.
+        drop_path_rate: of the backbone's last block.
+        without_decay: names of the weights that do not decay, the last parts of their paths.
+        crop_scale: bounds of a crop's share of the image's area.
+        crop_ratio: bounds of a crop's width divided by its height.
+        flip: whether half of the images are mirrored left to right.
+        weight_decay: of all other weights.
+        global_clipnorm: the largest norm of all gradients together.
+
+    Raises:
+        ValueError: for `steps_per_epoch` or `batch_size` below 1.
+        TypeError: if one of them is no integer.
+    """
+
+    name: str
+    steps_per_epoch: int
+    batch_size: int
+    image_size: int
+    epochs: int
+    warmup_epochs: int
+    base_rate: float
+    warmup_rate: float
+    drop_path_rate: float
+    without_decay: tuple[str, ...]
+    crop_scale: tuple[float, float]
+    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: bool = True
+    weight_decay: float = 0.05
+    global_clipnorm: float = 5.0
+
+    def __post_init__(self) -> None:
+        as_integer("steps_per_epoch", self.steps_per_epoch, minimum=1)
+        as_integer("batch_size", self.batch_size, minimum=1)
+
+    @property
+    def schedule(self) -> WarmupSchedule:
+        """The learning rate of every update, for this batch size."""
+        raise NotImplementedError
+
+    @property
+    def augmentation(self) -> dict[str, Any]:
+        """Arguments for `ks.data.image_folder`, `from_tfds` and `from_arrays`."""
+        return {"crop_scale": self.crop_scale, "crop_ratio": self.crop_ratio, "flip": self.flip}
+
+    def optimizer(self, **arguments: Any) -> SelectiveAdamW:
+        """A new optimizer with this recipe's constants.
+
+        Args:
+            **arguments: of `SelectiveAdamW`, such as `gradient_accumulation_steps`.
+        """
+        constants = {
+            "learning_rate": self.schedule,
+            "weight_decay": self.weight_decay,
+            "without_decay": self.without_decay,
+            "beta_1": 0.9,
+            "beta_2": 0.999,
+            "epsilon": 1e-8,
+            "global_clipnorm": self.global_clipnorm,
+        }
+        return SelectiveAdamW(**{**constants, **arguments})
+
+    def scaled(self, rate: float) -> float:
+        """A rate for 512 images a batch, for this batch size."""
+        return rate * self.batch_size / _RATED_BATCH

@@ -1,0 +1,134 @@
+"""AdamW that knows its weights by name."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+
+from keras_simmim.training.layer_decay import layer_multiplier
+from keras_simmim.training.warmup_schedule import WarmupSchedule
+from keras_simmim.types import Config, Tensor
+
+# On torch, Keras makes an AdamW an instance of a class that updates all weights at once; a
+# subclass is as fast only if it starts there.
+_AdamW: Any = type(keras.optimizers.AdamW.__new__(keras.optimizers.AdamW))
+
+
+@keras.saving.register_keras_serializable("keras_simmim")
+class SelectiveAdamW(_AdamW):
+    """AdamW with weight decay by a weight's name and a learning rate by its layer.
+
+    `keras.optimizers.AdamW.exclude_from_weight_decay` is forgotten when a model is saved, so that
+    a resumed run would decay everything; what is excluded here is part of the configuration.
+    Gradients are clipped by the norm of all of them together, whatever their layers.
+
+    Args:
+        learning_rate: a number or a schedule. Of a `WarmupSchedule`, layers share the lowest
+            rates; of others the whole rate is multiplied.
+        weight_decay: factor of the learning rate by which weights shrink in each update.
+        without_decay: names of the weights that do not, such as "bias": the last parts of their
+            paths, in full.
+        layer_decay: factor of the learning rate from one layer of a `ViT` or `Swin` to the one
+            below, above 0 and at most 1; 1 for one rate.
+        depths: number of blocks of each of the backbone's stages, one entry for `ViT`; needed if
+            `layer_decay` is below 1.
+        epsilon: see `keras.optimizers.AdamW`.
+        **kwargs: passed to `keras.optimizers.AdamW`.
+
+    Raises:
+        ValueError: for a `layer_decay` out of range or without `depths`, and in `build` for
+            weights of blocks that `depths` does not have.
+
+    Source: `build_pretrain_optimizer` and `build_finetune_optimizer` of
+    github.com/microsoft/SimMIM.
+
+    Example:
+    ```python
+    optimizer = SelectiveAdamW(1e-3, without_decay=["bias"], layer_decay=0.65, depths=(12,))
+    model.compile(optimizer)
+    ```
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 1e-3,
+        weight_decay: float = 0.05,
+        *,
+        without_decay: Sequence[str] = (),
+        layer_decay: float = 1.0,
+        depths: Sequence[int] = (),
+        epsilon: float = 1e-8,
+        **kwargs: Any,
+    ) -> None:
+        if not 0 < layer_decay <= 1:
+            raise ValueError(f"layer_decay must be above 0 and at most 1, got {layer_decay!r}.")
+        if layer_decay < 1 and not depths:
+            raise ValueError(f"layer_decay={layer_decay} needs depths, got {depths!r}.")
+        super().__init__(learning_rate, weight_decay=weight_decay, epsilon=epsilon, **kwargs)
+        self.without_decay = tuple(without_decay)
+        self.layer_decay = float(layer_decay)
+        self.depths = tuple(depths)
+        self._group_rate: Tensor | None = None
+
+    def build(self, variables: list[Any]) -> None:
+        """Create the moments of these weights."""
+        for variable in variables:
+            self.multiplier(variable)
+        super().build(variables)
+
+    def multiplier(self, variable: Any) -> float:
+        """What the learning rate of a weight is multiplied by."""
+        if self.layer_decay == 1:
+            return 1.0
+        return layer_multiplier(variable.path, self.layer_decay, tuple(self.depths))
+
+    def decays(self, variable: Any) -> bool:
+        """Whether a weight decays."""
+        return variable.path.rsplit("/", 1)[-1] not in self.without_decay
+
+    # The three methods below are those that Keras' own backends override.
+
+    def _apply_weight_decay(self, variables: list[Any]) -> None:
+        decaying = [variable for variable in variables if self.decays(variable)]
+        try:
+            for rate, positions in self._groups(decaying):
+                self._group_rate = rate
+                super()._apply_weight_decay([decaying[position] for position in positions])
+        finally:
+            self._group_rate = None
+
+    def _backend_update_step(
+        self, gradients: list[Tensor], variables: list[Any], learning_rate: Tensor
+    ) -> None:
+        for rate, positions in self._groups(variables):
+            super()._backend_update_step(
+                [gradients[position] for position in positions],
+                [variables[position] for position in positions],
+                rate,
+            )
+
+    def _get_current_learning_rate(self) -> Tensor:
+        if self._group_rate is not None:
+            return self._group_rate
+        return super()._get_current_learning_rate()
+
+    def _groups(self, variables: list[Any]) -> Iterator[tuple[Tensor, list[int]]]:
+        """The rates of this update, each with the positions of the variables that have it."""
+        groups: dict[float, list[int]] = {}
+        for position, variable in enumerate(variables):
+            groups.setdefault(self.multiplier(variable), []).append(position)
+        if isinstance(self._learning_rate, WarmupSchedule):
+            fixed, scaled = self._learning_rate.parts(self._iterations)
+        else:
+            fixed, scaled = 0.0, super()._get_current_learning_rate()
+        for multiplier, positions in groups.items():
+            yield fixed + multiplier * scaled, positions
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "without_decay": list(self.without_decay),
+            "layer_decay": self.layer_decay,
+            "depths": list(self.depths),
+        }
