@@ -3,6 +3,7 @@
 import math
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -18,7 +19,7 @@ def from_preset(name: str, **arguments: Any) -> SimMIM:
     Raises:
         ValueError: for an unknown name, or a checkpoint that does not fit.
     """
-    presets = {
+    presets: dict[str, Callable[..., SimMIM]] = {
         "article_cnn": article_cnn,
         "article_learned_mask": article_learned_mask,
         "multimodal_vit_tiny": multimodal_vit_tiny,

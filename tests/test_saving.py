@@ -9,13 +9,65 @@ import pytest
 from keras import ops
 
 import keras_simmim as ks
+from keras_simmim.backbones.patch_merging import PatchMerging
+from keras_simmim.backbones.stochastic_depth import StochasticDepth
+from keras_simmim.backbones.swin_block import SwinBlock
+from keras_simmim.backbones.swin_encoder import SwinEncoder
 from keras_simmim.backbones.transformer_block import TransformerBlock
-from keras_simmim.backbones.vit import TransformerEncoder
+from keras_simmim.backbones.transformer_encoder import TransformerEncoder
+
+VIT_OPTIONS = {
+    "epsilon": 0.5,
+    "position_embedding": False,
+    "relative_position_bias": "block",
+    "class_token": True,
+    "query_key_value_bias": "query_value",
+    "layer_scale": 0.3,
+    "drop_path_rate": 0.2,
+    "final_norm": False,
+    "official_initialization": True,
+    "seed": 11,
+}
+SWIN_OPTIONS = {
+    "depths": (1, 2),
+    "num_heads": (3, 2),
+    "window_size": 3,
+    "mlp_ratio": 1.5,
+    "epsilon": 0.5,
+    "position_embedding": True,
+    "query_key_value_bias": "query_value",
+    "drop_path_rate": 0.2,
+    "seed": 11,
+}
 
 # Every public layer and model, with no argument at its default.
 CONSTRUCTIONS = {
-    TransformerBlock: {"num_heads": 3, "mlp_dim": 7, "epsilon": 0.5},
-    TransformerEncoder: {"num_layers": 2, "num_heads": 3, "mlp_dim": 7, "epsilon": 0.5},
+    TransformerBlock: {
+        "num_heads": 3,
+        "mlp_dim": 7,
+        "epsilon": 0.5,
+        "query_key_value_bias": "query_value",
+        "layer_scale": 0.3,
+        "depth": 2,
+    },
+    TransformerEncoder: {"num_layers": 2, "num_heads": 3, "mlp_dim": 7, **VIT_OPTIONS},
+    StochasticDepth: {"rate": 0.2, "num_blocks": 3, "seed": 11},
+    PatchMerging: {"epsilon": 0.5},
+    SwinBlock: {
+        "num_heads": 3,
+        "mlp_dim": 7,
+        "window_size": 3,
+        "shifted": True,
+        "epsilon": 0.5,
+        "query_key_value_bias": "none",
+    },
+    SwinEncoder: SWIN_OPTIONS,
+    ks.backbones.Swin: {
+        "image_shape": (6, 8, 2),
+        "patch_size": 2,
+        "hidden_dim": 6,
+        **SWIN_OPTIONS,
+    },
     ks.backbones.ConvNet: {
         "image_shape": (6, 8, 2),
         "filters": (4, 5),
@@ -29,6 +81,7 @@ CONSTRUCTIONS = {
         "num_heads": 3,
         "hidden_dim": 6,
         "mlp_dim": 7,
+        **VIT_OPTIONS,
     },
     ks.masking.SpatialMasking: {"ratio": 0.3, "block_size": (2, 3), "seed": 11},
     ks.masking.ColorMasking: {

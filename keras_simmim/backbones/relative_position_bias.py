@@ -43,7 +43,8 @@ class RelativePositionBias(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.grid = tuple(grid)
+        rows, columns = grid
+        self.grid = (rows, columns)
         self.num_heads = num_heads
         self.class_token = class_token
         self.initializer = keras.initializers.get(initializer)

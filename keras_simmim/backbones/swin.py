@@ -86,7 +86,8 @@ class Swin(Backbone):
         if window_size > min(grid):
             raise ValueError(
                 f"window_size={window_size} does not fit into the first stage's "
-                f"{grid[0]}×{grid[1]} positions (image_shape={tuple(image_shape)}, patch_size={patch_size})."
+                f"{grid[0]}×{grid[1]} positions: image_shape={tuple(image_shape)} by "
+                f"patch_size={patch_size}."
             )
         dtype = kwargs.get("dtype")
         # torch's default for convolutions, which the official code leaves as it is.

@@ -45,7 +45,8 @@ class SwinEncoder(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.arguments = {
+        depths, num_heads = tuple(depths), tuple(num_heads)
+        self.arguments: Config = {
             "depths": depths,
             "num_heads": num_heads,
             "window_size": window_size,

@@ -62,7 +62,7 @@ class TransformerEncoder(keras.layers.Layer):
                 "relative_position_bias must be None, 'shared' or 'block', "
                 f"got {relative_position_bias!r}."
             )
-        self.arguments = {
+        self.arguments: Config = {
             "num_layers": num_layers,
             "num_heads": num_heads,
             "mlp_dim": mlp_dim,

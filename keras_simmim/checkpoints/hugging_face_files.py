@@ -85,15 +85,15 @@ def download(address: str) -> pathlib.Path:
     """
     form = re.fullmatch(r"hf://([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?", address)
     if form is None:
-        raise ValueError(f"address must be hf://owner/name or hf://owner/name@revision: {address!r}")
+        raise ValueError(
+            f"address must be hf://owner/name or hf://owner/name@revision: {address!r}"
+        )
     try:
         import huggingface_hub
     except ImportError as error:
         raise ImportError(f"{address} needs the package huggingface_hub: {_INSTALL}") from error
     try:
-        folder = huggingface_hub.snapshot_download(
-            form[1], revision=form[2], allow_patterns=_FILES
-        )
+        folder = huggingface_hub.snapshot_download(form[1], revision=form[2], allow_patterns=_FILES)
     except Exception as error:
         # The hub's client raises a dozen kinds of its own and of its transport's.
         raise ConnectionError(

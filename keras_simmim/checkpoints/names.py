@@ -62,7 +62,8 @@ def resized(model: SimMIM, image_shape: tuple[int, int, int] | None) -> SimMIM:
         return model
     backbone = model.backbone.resize(image_shape)
     other = paper_simmim(backbone, mean=model.mean, std=model.std)
-    other.mask_token.assign(model.mask_token)
+    weights = named_weights(other)
+    weights["mask_token"].assign(model.mask_token)
     other.head.set_weights(model.head.get_weights())
     return other
 

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_simmim.backbones import ViT
 from keras_simmim.backbones.transformer_block import TransformerBlock
-from keras_simmim.backbones.vit import TransformerEncoder
+from keras_simmim.backbones.transformer_encoder import TransformerEncoder
 
 
 def randomise(layer):

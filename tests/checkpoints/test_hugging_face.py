@@ -5,6 +5,7 @@ import json
 
 import keras
 import numpy as np
+import parity
 import pytest
 import safetensors.numpy
 import torch
@@ -73,57 +74,6 @@ def saved(tmp_path_factory):
     return save
 
 
-def predict(model, pixels, hidden):
-    """What our model predicts where `hidden`, (B, h, w, 1), is 1."""
-    whole = model.backbone.stem(pixels)
-    return model.head(model.backbone.encoder(whole * (1 - hidden) + model.mask_token * hidden))
-
-
-def ours(folder, pixels, mask):
-    """Loss, prediction and gradients of our model, the gradients by our names."""
-    model = ks.SimMIM.from_preset(str(folder))
-    weights = named_weights(model)
-    grid = model.backbone.stem_shape[:2]
-    hidden = ops.array(mask.reshape(-1, *grid, 1), "float32")
-
-    def loss_of(pixels):
-        prediction = predict(model, pixels, hidden)
-        block = model.backbone.patch_size
-        wide = ops.repeat(ops.repeat(hidden, block, axis=1), block, axis=2)
-        error = ops.sum(ops.abs(pixels - prediction) * wide)
-        return error / (ops.sum(wide) + 1e-5) / pixels.shape[-1], prediction
-
-    pixels = ops.array(pixels)
-    match keras.backend.backend():
-        case "torch":
-            loss, prediction = loss_of(pixels)
-            loss.backward()
-            gradients = [weight.value.grad for weight in weights.values()]
-        case "tensorflow":
-            import tensorflow as tf
-
-            with tf.GradientTape() as tape:
-                loss, prediction = loss_of(pixels)
-            gradients = tape.gradient(loss, [weight.value for weight in weights.values()])
-        case "jax":
-            import jax
-
-            def stateless(values):
-                mapping = list(zip(weights.values(), values, strict=True))
-                with keras.StatelessScope(state_mapping=mapping):
-                    return loss_of(pixels)
-
-            values = [weight.value for weight in weights.values()]
-            measure = jax.jit(jax.value_and_grad(stateless, has_aux=True))
-            (loss, prediction), gradients = measure(values)
-    gradients = [ops.convert_to_numpy(gradient) for gradient in gradients]
-    return (
-        float(ops.convert_to_numpy(loss)),
-        ops.convert_to_numpy(prediction),
-        dict(zip(weights, gradients, strict=True)),
-    )
-
-
 def theirs(model, pixels, mask, folder):
     """Loss, prediction and gradients of Hugging Face's model, the gradients by their names.
 
@@ -155,7 +105,7 @@ def example(model):
 def test_predictions_losses_and_gradients(name, saved, tmp_path):
     model, folder = saved(name)
     pixels, mask = example(model)
-    loss, prediction, gradients = ours(folder, pixels, mask)
+    loss, prediction, gradients = parity.measure(ks.SimMIM.from_preset(str(folder)), pixels, mask)
     their_loss, their_prediction, their_gradients = theirs(model, pixels, mask, tmp_path)
     their_prediction = their_prediction.transpose(0, 2, 3, 1)
     assert their_prediction.std() > 0.5
@@ -214,9 +164,9 @@ def test_a_wrong_model_would_be_found(name, mutate, saved, monkeypatch):
     pixels, mask = example(saved(name)[0])
     model = ks.SimMIM.from_preset(str(folder))
     hidden = ops.array(mask.reshape(-1, *model.backbone.stem_shape[:2], 1), "float32")
-    right = ops.convert_to_numpy(predict(model, pixels, hidden))
+    right = ops.convert_to_numpy(parity.predict(model, pixels, hidden))
     mutate(model, monkeypatch)
-    wrong = ops.convert_to_numpy(predict(model, pixels, hidden))
+    wrong = ops.convert_to_numpy(parity.predict(model, pixels, hidden))
     assert not np.allclose(wrong, right, rtol=1e-4, atol=1e-4)
 
 
