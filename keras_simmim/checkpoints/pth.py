@@ -34,7 +34,7 @@ class _Storage(NamedTuple):
 
     dtype: str
     key: str
-    count: int
+    elements: int
 
 
 class _Tensor(NamedTuple):
@@ -151,8 +151,7 @@ def _split(content: Any) -> tuple[dict[str, _Tensor], dict[Any, Any]]:
                 return _named(inner), {name: content[name] for name in content if name != key}
         if _has_tensors(content):
             tensors = {name: x for name, x in content.items() if isinstance(x, _Tensor)}
-            others = {name: x for name, x in content.items() if name not in tensors}
-            return _named(tensors), others
+            return _named(tensors), {key: content[key] for key in content if key not in tensors}
     raise _RefusedError(
         "holds no tensors under 'model', under 'state_dict' or on the top level"
         + (f", which has {list(content)}." if isinstance(content, dict) else ".")
@@ -189,7 +188,7 @@ def _arrays(
         users.setdefault(tensor.storage, []).append(name)
     arrays = {}
     for storage, names in users.items():
-        length = storage.count * _item_bytes(storage.dtype)
+        length = storage.elements * _item_bytes(storage.dtype)
         content = _entry(archive, f"{folder}data/{storage.key}", length)
         arrays.update({name: _array(content, tensors[name], order) for name in names})
     return {name: arrays[name] for name in tensors}
@@ -329,11 +328,11 @@ def _tensor(storage: _Storage, dtype: str, offset: int, size: Any, stride: Any) 
             f"holds a tensor with {len(tensor.size)} sizes and {len(stride)} strides."
         )
     last = offset + sum((n - 1) * step for n, step in zip(tensor.size, tensor.stride, strict=True))
-    available = storage.count * _item_bytes(storage.dtype) // _item_bytes(dtype)
+    available = storage.elements * _item_bytes(storage.dtype) // _item_bytes(dtype)
     if 0 not in tensor.size and last >= available:
         raise _RefusedError(
-            f"holds a tensor of size {tensor.size}, stride {tensor.stride} and offset {offset} that "
-            f"reaches beyond the {available} elements of its storage."
+            f"holds a tensor of size {tensor.size}, stride {tensor.stride} and offset {offset}, "
+            f"which reaches beyond the {available} elements of its storage."
         )
     return tensor
 

@@ -1,0 +1,175 @@
+"""Any functional Keras model as a backbone, cut in two at one of its layers."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_simmim.backbones.backbone import Backbone
+from keras_simmim.types import Config, Shape, Tensor
+
+
+@keras.saving.register_keras_serializable("keras_simmim")
+class KerasBackbone(Backbone):
+    """A functional Keras model as a stem and an encoder; its weights are shared, not copied.
+
+    Args:
+        model: a functional model with a fixed input shape (H, W, C), which gives a map
+            (B, h, w, c), or tokens (B, k + h·w, c) of which the k first are left out. It must not
+            normalise, since `SimMIM` does.
+        mask_at: name of the layer after which features are masked, whose output is a map. If
+            None, the stem does nothing, and masks fall on the pixels.
+        **kwargs: passed to `keras.Model`.
+
+    Raises:
+        ValueError: for a model of another kind, one that normalises, or a layer after which the
+            model cannot be cut.
+
+    Example:
+    ```python
+    resnet = keras.applications.ResNet50(
+        include_top=False, weights=None, input_shape=(64, 64, 3)
+    )
+    backbone = KerasBackbone(resnet, mask_at="pool1_pool")
+    backbone.stem_shape, backbone.feature_shape   # ((16, 16, 64), (2, 2, 2048))
+    ```
+    """
+
+    def __init__(self, model: keras.Model, mask_at: str | None = None, **kwargs: Any) -> None:
+        image_shape = _check_model(model)
+        stem: keras.layers.Layer = keras.layers.Identity(name="stem")
+        encoder: keras.layers.Layer = model
+        if mask_at is not None:
+            stem, encoder = _cut(model, mask_at)
+        if len(model.output.shape) == 3:
+            encoder = keras.Sequential(
+                [encoder, TokensToMap(image_shape[:2], name="tokens_to_map")], name="encoder"
+            )
+        super().__init__(image_shape, stem, encoder, **kwargs)
+        self.model_config = keras.saving.serialize_keras_object(model)
+        self.mask_at = mask_at
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        config = super().get_config()
+        del config["image_shape"]
+        return {**config, "model": self.model_config, "mask_at": self.mask_at}
+
+    @classmethod
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> "KerasBackbone":
+        """A backbone of this configuration, with new weights."""
+        model = keras.saving.deserialize_keras_object(config["model"], custom_objects)
+        return cls(**{**config, "model": model})
+
+
+@keras.saving.register_keras_serializable("keras_simmim")
+class TokensToMap(keras.layers.Layer):
+    """Tokens (B, k + h·w, c) as a map (B, h, w, c) of the image's proportions.
+
+    Args:
+        image_size: (H, W), which h and w divide alike; k is the smallest number that allows it.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: when built, for tokens that fill no such map.
+    """
+
+    def __init__(self, image_size: tuple[int, int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.image_size = tuple(image_size)
+
+    def build(self, input_shape: Shape) -> None:
+        """Find the map's size."""
+        height, width = self.image_size
+        common = math.gcd(height, width)
+        sizes = [
+            (height // patch, width // patch)
+            for patch in range(1, common + 1)
+            if common % patch == 0 and height * width // patch**2 <= input_shape[1]
+        ]
+        # At most a class token and a few registers stand before the patches.
+        if not sizes or input_shape[1] - sizes[0][0] * sizes[0][1] > 16:
+            raise ValueError(
+                f"{input_shape[1]} tokens fill no map of an image of {height}×{width} pixels."
+            )
+        self.size = sizes[0]
+
+    def call(self, tokens: Tensor) -> Tensor:
+        """(B, k + h·w, c) → (B, h, w, c)."""
+        rows, columns = self.size
+        return ops.reshape(tokens[:, -rows * columns :], (-1, rows, columns, tokens.shape[-1]))
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        return {**super().get_config(), "image_size": self.image_size}
+
+
+def from_keras(model: keras.Model, mask_at: str | None = None) -> KerasBackbone:
+    """Make a backbone of a functional Keras model: see `KerasBackbone`."""
+    return KerasBackbone(model, mask_at)
+
+
+def _check_model(model: keras.Model) -> tuple[int, int, int]:
+    """The shape of the model's images, or a ValueError that says what does not fit."""
+    # Keras does not export the class of functional models; those alone know their inputs.
+    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
+        raise ValueError(
+            f"model must be a built functional or sequential Keras model, got {model!r}."
+        )
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            f"model must have one input and one output, got {len(model.inputs)} and "
+            f"{len(model.outputs)}."
+        )
+    shape = tuple(model.inputs[0].shape[1:])
+    if len(shape) != 3 or None in shape:
+        raise ValueError(f"model must have a fixed input shape (H, W, C), got {shape}.")
+    output = tuple(model.outputs[0].shape)
+    if len(output) not in (3, 4) or None in output[1:]:
+        raise ValueError(
+            f"model must give maps (B, h, w, c) or tokens (B, L, c), got {output}; leave out "
+            "its classifier (include_top=False, pooling=None)."
+        )
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.Normalization | keras.layers.Rescaling):
+            raise ValueError(
+                f"model normalises its images in the layer {layer.name!r}, which SimMIM does "
+                "already; build it without (include_preprocessing=False, "
+                "include_rescaling=False)."
+            )
+    return shape
+
+
+def _cut(model: keras.Model, mask_at: str) -> tuple[keras.Model, keras.Model]:
+    """The model's part up to a layer, and the rest."""
+    maps = [
+        layer.name
+        for layer in model.layers
+        if not isinstance(layer, keras.layers.InputLayer) and len(_shape(layer)) == 4
+    ]
+    names = [layer.name for layer in model.layers]
+    if mask_at not in names:
+        raise ValueError(f"mask_at must be one of {maps}, got {mask_at!r}.")
+    layer = model.get_layer(mask_at)
+    if mask_at not in maps:
+        raise ValueError(
+            f"mask_at={mask_at!r} gives {_shape(layer)}, not a map (B, h, w, c). Tokens carry "
+            "their positions already, which a mask would hide; mask the pixels instead: "
+            "mask_at=None and SimMIM(mask_on='pixels')."
+        )
+    stem = keras.Model(model.inputs[0], layer.output, name="stem")
+    try:
+        encoder = keras.Model(layer.output, model.outputs[0], name="encoder")
+    except ValueError as error:
+        raise ValueError(
+            f"mask_at={mask_at!r} does not cut the model in two: something leads around it. Take "
+            f"the last layer of a block, one of {maps}."
+        ) from error
+    return stem, encoder
+
+
+def _shape(layer: keras.layers.Layer) -> Shape:
+    """The shape of a layer's only output, or () where it has none or several."""
+    output: Any = getattr(layer, "output", None)
+    return tuple(output.shape) if hasattr(output, "shape") else ()
