@@ -1,0 +1,192 @@
+"""torch's files, read without torch and without running what is pickled in them."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import types
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from keras_simmim.checkpoints.pth import read_pth
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    ["float32", "float64", "float16", "bfloat16", "int64", "int32", "int8", "uint8", "bool"],
+)
+def test_every_type(dtype, tmp_path):
+    tensor = torch.arange(-3, 9).reshape(3, 4).to(getattr(torch, dtype))
+    torch.save({"model": {"a": tensor}}, tmp_path / "a.pth")
+    array = read_pth(tmp_path / "a.pth")[0]["a"]
+    expected = tensor.float() if dtype == "bfloat16" else tensor
+    assert array.dtype == expected.numpy().dtype
+    np.testing.assert_array_equal(array, expected.numpy())
+
+
+def test_views_of_one_storage(tmp_path):
+    whole = torch.randn(6, 5)
+    views = {
+        "whole": whole,
+        "transposed": whole.T,
+        "part": whole[2:4, 1::2],
+        "empty": whole[:0],
+        "scalar": whole[3, 3],
+        "parameter": torch.nn.Parameter(whole[1]),
+    }
+    torch.save(views, tmp_path / "views.pth")
+    arrays, metadata = read_pth(tmp_path / "views.pth")
+    assert set(arrays) == set(views)
+    assert not metadata
+    for name, view in views.items():
+        np.testing.assert_array_equal(arrays[name], view.detach().numpy())
+    arrays["whole"][:] = 0
+    assert np.abs(arrays["part"]).min() > 0, "an array of its own"
+
+
+@pytest.fixture
+def configuration(monkeypatch):
+    """The class of the configuration that official checkpoints hold."""
+
+    class CfgNode(dict):
+        pass
+
+    module = types.ModuleType("yacs.config")
+    module.CfgNode = CfgNode
+    CfgNode.__module__, CfgNode.__qualname__ = "yacs.config", "CfgNode"
+    monkeypatch.setitem(sys.modules, "yacs", types.ModuleType("yacs"))
+    monkeypatch.setitem(sys.modules, "yacs.config", module)
+    return CfgNode
+
+
+def test_an_official_checkpoint_with_optimizer_and_configuration(configuration, tmp_path):
+    layer = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(layer.parameters())
+    layer(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    content = {
+        "model": layer.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "lr_scheduler": {"base_values": [1e-4]},
+        "epoch": 7,
+        "config": configuration(DATA=configuration(IMG_SIZE=192), TAG="x"),
+    }
+    torch.save(content, tmp_path / "official.pth")
+    sys.modules.pop("yacs.config")
+    arrays, metadata = read_pth(tmp_path / "official.pth")
+    np.testing.assert_array_equal(arrays["weight"], layer.weight.detach().numpy())
+    assert metadata["config"] == {"DATA": {"IMG_SIZE": 192}, "TAG": "x"}
+    assert type(metadata["config"]) is dict
+    assert metadata["epoch"] == 7
+    assert "optimizer" not in metadata
+    # torch's own safe reader refuses it, which is why this one exists.
+    with pytest.raises(Exception, match="Weights only load failed"):
+        torch.load(tmp_path / "official.pth", weights_only=True)
+
+
+class Malicious:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize("place", ["beside", "within"])
+def test_a_malicious_pickle_is_refused_and_not_run(place, tmp_path):
+    victim = tmp_path / "victim"
+    attack = Malicious(str(victim))
+    content = {"model": {"a": torch.ones(2)}, "extra": attack}
+    if place == "within":
+        content = {"model": {"a": torch.ones(2), "b": attack}}
+    torch.save(content, tmp_path / "malicious.pth")
+    with pytest.raises(ValueError, match=r"malicious\.pth.*mkdir.*nothing was executed"):
+        read_pth(tmp_path / "malicious.pth")
+    assert not victim.exists()
+
+
+def entries(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write(path, content, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, value in content.items():
+            archive.writestr(name, value)
+
+
+def data(content):
+    """The name of the only storage."""
+    return next(name for name in content if name.endswith("data/0"))
+
+
+def drop(suffix):
+    def change(path):
+        content = entries(path)
+        content = {name: value for name, value in content.items() if not name.endswith(suffix)}
+        write(path, content)
+
+    return change
+
+
+def shorten(path):
+    content = entries(path)
+    content[data(content)] = content[data(content)][:-4]
+    write(path, content)
+
+
+def compress(path):
+    write(path, entries(path), zipfile.ZIP_DEFLATED)
+
+
+def old_format(path):
+    torch.save({"a": torch.ones(3)}, path, _use_new_zipfile_serialization=False)
+
+
+def no_tensors(path):
+    torch.save({"epoch": 3}, path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-200]), "damaged zip archive"),
+        (lambda path: path.write_bytes(b"not a checkpoint"), "no zip archive.*torch.save"),
+        (lambda path: path.write_bytes(b""), "no zip archive"),
+        (old_format, "no zip archive.*torch 1.6"),
+        (drop("data.pkl"), "holds no 'data.pkl'"),
+        (drop("data/0"), "is incomplete: it holds no .*data/0"),
+        (shorten, "holds 44 bytes in .*data/0' instead of 48"),
+        (compress, "compressed, as torch never writes it"),
+        (no_tensors, "holds no tensors .*'epoch'"),
+    ],
+)
+def test_a_damaged_file_is_refused(damage, message, tmp_path):
+    path = tmp_path / "damaged.pth"
+    torch.save({"model": {"a": torch.arange(12.0)}}, path)
+    damage(path)
+    with pytest.raises(ValueError, match=message) as error:
+        read_pth(path)
+    assert "damaged.pth" in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nothing at .*missing"):
+        read_pth(tmp_path / "missing.pth")
+
+
+def test_it_reads_where_torch_is_not_installed(tmp_path):
+    torch.save({"model": {"a": torch.arange(3.0)}}, tmp_path / "a.pth")
+    source = pathlib.Path(sys.modules[read_pth.__module__].__file__)
+    script = (
+        "import runpy, sys; sys.modules['torch'] = None; "
+        "read = runpy.run_path(sys.argv[1])['read_pth']; "
+        "print(read(sys.argv[2])[0]['a'].tolist())"
+    )
+    command = [sys.executable, "-c", script, str(source), str(tmp_path / "a.pth")]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.stdout.strip() == "[0.0, 1.0, 2.0]", result.stderr
