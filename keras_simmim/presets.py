@@ -164,8 +164,8 @@ def paper_simmim(backbone: backbones.Backbone, seed: int = 0, **normalisation: A
     """The paper's arrangement around a ViT or Swin.
 
     Blocks of 32 pixels, of which 0.6 are hidden by a mask token after the patch embedding, and
-    one linear layer to the pixels. Where 32 pixels do not fit, the blocks are the largest smaller
-    ones that do. Compiled with AdamW at 1e-4; `training.pretraining_recipe` has the schedules.
+    one linear layer to the pixels. Where 32 pixels do not fit twice into a side, or do not divide
+    it, the blocks are the largest smaller ones that do. Compiled with AdamW at 1e-4; `training.pretraining_recipe` has the schedules.
 
     Args:
         backbone: the network to pretrain.
@@ -176,8 +176,8 @@ def paper_simmim(backbone: backbones.Backbone, seed: int = 0, **normalisation: A
     """
     rows, columns, _ = backbone.stem_shape
     side = math.gcd(rows, columns)
-    wanted = max(32 // backbone.patch_size, 1)
-    block = max(size for size in range(1, min(wanted, side) + 1) if side % size == 0)
+    largest = max(min(32 // backbone.patch_size, side // 2), 1)
+    block = max(size for size in range(1, largest + 1) if side % size == 0)
     model = SimMIM(backbone, masking.SpatialMasking(0.6, block, seed=seed), **normalisation)
     model.compile(keras.optimizers.AdamW(1e-4, weight_decay=0.05, global_clipnorm=5.0))
     return model
