@@ -165,7 +165,8 @@ def paper_simmim(backbone: backbones.Backbone, seed: int = 0, **normalisation: A
 
     Blocks of 32 pixels, of which 0.6 are hidden by a mask token after the patch embedding, and
     one linear layer to the pixels. Where 32 pixels do not fit twice into a side, or do not divide
-    it, the blocks are the largest smaller ones that do. Compiled with AdamW at 1e-4; `training.pretraining_recipe` has the schedules.
+    it, the blocks are the largest smaller ones that do. Compiled with AdamW at 1e-4;
+    `training.pretraining_recipe` has the schedules.
 
     Args:
         backbone: the network to pretrain.

@@ -117,8 +117,8 @@ CONSTRUCTIONS = {
 }
 # Contracts to inherit from: nothing to construct.
 CONTRACTS = {ks.backbones.Backbone, ks.masking.MaskGenerator}
-# Holds other layers; tested by itself below.
-COMPOSITE = {ks.masking.IterativeMasking}
+# Hold other layers; tested by themselves below and in tests/backbones/test_keras_backbone.py.
+COMPOSITE = {ks.masking.IterativeMasking, ks.backbones.KerasBackbone}
 
 
 def named_arguments(constructor):

@@ -28,11 +28,10 @@ class KerasBackbone(Backbone):
 
     Example:
     ```python
-    resnet = keras.applications.ResNet50(
-        include_top=False, weights=None, input_shape=(64, 64, 3)
+    network = keras.applications.MobileNetV2(
+        include_top=False, weights=None, input_shape=(32, 32, 3), alpha=0.35
     )
-    backbone = KerasBackbone(resnet, mask_at="pool1_pool")
-    backbone.stem_shape, backbone.feature_shape   # ((16, 16, 64), (2, 2, 2048))
+    KerasBackbone(network, mask_at="expanded_conv_project_BN").stem_shape   # (16, 16, 8)
     ```
     """
 
@@ -106,7 +105,16 @@ class TokensToMap(keras.layers.Layer):
 
 
 def from_keras(model: keras.Model, mask_at: str | None = None) -> KerasBackbone:
-    """Make a backbone of a functional Keras model: see `KerasBackbone`."""
+    """Make a backbone of a functional Keras model: see `KerasBackbone`.
+
+    Example:
+    ```python
+    images = keras.Input((32, 48, 3))
+    patches = keras.layers.Conv2D(8, 4, 4, name="patches")(images)
+    network = keras.Model(images, keras.layers.Conv2D(6, 3, 2, padding="same")(patches))
+    from_keras(network, mask_at="patches").feature_shape   # (4, 6, 6)
+    ```
+    """
     return KerasBackbone(model, mask_at)
 
 
