@@ -26,10 +26,12 @@ def copy_weights(source: Backbone, target: Backbone) -> None:
     """
     have, want = _by_name(source), _by_name(target)
     copies, missing, misshapen = [], [], []
+    shared = f"encoder/{_shared_table()}"
+    copied_to_blocks = False
     for name, variable in want.items():
         wanted = name
         if name not in have and name.endswith(f"_{_shared_table()}"):
-            wanted = f"encoder/{_shared_table()}"
+            wanted, copied_to_blocks = shared, True
         if wanted not in have:
             if not name.endswith("stochastic_depth/step"):
                 missing.append(name)
@@ -46,7 +48,7 @@ def copy_weights(source: Backbone, target: Backbone) -> None:
         name
         for name in have
         if not name.endswith("stochastic_depth/step")
-        and name != f"encoder/{_shared_table()}"
+        and not (name == shared and copied_to_blocks)
         and not name.startswith("encoder/norm/")
     ]
     if missing or misshapen or left:

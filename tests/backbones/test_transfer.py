@@ -58,6 +58,11 @@ def test_fine_tuning_gives_each_block_the_shared_bias_and_drops_the_norm():
     )
 
 
+def test_a_shared_bias_is_not_dropped_unsaid():
+    with pytest.raises(ValueError, match=r"Left over: .*relative_position_bias_table"):
+        vit(**OFFICIAL).resize((16, 24, 3), relative_position_bias=None)
+
+
 def test_the_same_size_changes_nothing():
     source = vit(**OFFICIAL)
     have, got = by_name(source), by_name(source.resize((16, 24, 3)))
