@@ -1,5 +1,6 @@
 """Directories in Hugging Face's format, on this machine and on the hub."""
 
+import functools
 import json
 import pathlib
 import re
@@ -10,7 +11,14 @@ import numpy as np
 from keras_simmim.checkpoints.pth import read_pth
 
 _INSTALL = 'pip install "keras-simmim[hub]"'
-_FILES = ["*.json", "model*.safetensors", "pytorch_model.bin", "model.weights.h5"]
+_CONFIGS = ["config.json", "preprocessor_config.json", "simmim.json"]
+# A star matches folders too, such as those of a training's states.
+_WEIGHTS = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-?????-of-?????.safetensors",
+    "model.weights.h5",
+]
 
 
 def read_directory(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -32,12 +40,7 @@ def read_directory(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str,
         return _read_safetensors(path / "model.safetensors"), config
     index = path / "model.safetensors.index.json"
     if index.exists():
-        arrays: dict[str, np.ndarray] = {}
-        for shard in sorted(set(_read_json(index).get("weight_map", {}).values())):
-            if pathlib.Path(shard).name != shard:
-                raise ValueError(f"{index} names the file {shard!r}, which is not beside it.")
-            arrays |= _read_safetensors(path / shard)
-        return arrays, config
+        return _read_shards(index), config
     if (path / "pytorch_model.bin").exists():
         return read_pth(path / "pytorch_model.bin")[0], config
     raise ValueError(
@@ -46,12 +49,26 @@ def read_directory(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str,
     )
 
 
+def _read_shards(index: pathlib.Path) -> dict[str, np.ndarray]:
+    places = _read_json(index).get("weight_map")
+    if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
+        raise ValueError(f"{index} is damaged: its 'weight_map' does not name a file per tensor.")
+    arrays: dict[str, np.ndarray] = {}
+    for shard in sorted(set(places.values())):
+        if shard == ".." or pathlib.Path(shard).name != shard:
+            raise ValueError(f"{index} names the file {shard!r}, which is not beside it.")
+        arrays |= _read_safetensors(index.parent / shard)
+    if missing := sorted(places.keys() - arrays.keys()):
+        raise ValueError(f"{index} names tensors that its files do not hold: {missing[:10]}.")
+    return arrays
+
+
 def _read_json(file: pathlib.Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ValueError(f"{file} is missing.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{file} is damaged: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{file} is damaged: it holds no JSON object.")
@@ -67,7 +84,7 @@ def _read_safetensors(file: pathlib.Path) -> dict[str, np.ndarray]:
         arrays = safetensors.numpy.load_file(file)
     except FileNotFoundError as error:
         raise ValueError(f"{file} is missing.") from error
-    except (safetensors.SafetensorError, KeyError, TypeError) as error:
+    except (safetensors.SafetensorError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"{file} is damaged, or of a type NumPy lacks: {error}") from error
     return {name: np.asarray(array, "float32") for name, array in arrays.items()}
 
@@ -83,8 +100,9 @@ def download(address: str) -> pathlib.Path:
         ImportError: where huggingface_hub is not installed.
         ConnectionError: where the hub does not give the model.
     """
-    form = re.fullmatch(r"hf://([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?", address)
-    if form is None:
+    form = re.fullmatch(r"hf://([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?", address, re.ASCII)
+    # The revision becomes a path in the hub's cache.
+    if form is None or ".." in address:
         raise ValueError(
             f"address must be hf://owner/name or hf://owner/name@revision: {address!r}"
         )
@@ -93,11 +111,17 @@ def download(address: str) -> pathlib.Path:
     except ImportError as error:
         raise ImportError(f"{address} needs the package huggingface_hub: {_INSTALL}") from error
     try:
-        folder = huggingface_hub.snapshot_download(form[1], revision=form[2], allow_patterns=_FILES)
+        fetch = functools.partial(huggingface_hub.snapshot_download, form[1], revision=form[2])
+        folder = pathlib.Path(fetch(allow_patterns=_CONFIGS + _WEIGHTS))
+        if not any((folder / name).exists() for name in _WEIGHTS):
+            # Only now: many models have their weights in both formats.
+            folder = pathlib.Path(fetch(allow_patterns=[*_CONFIGS, "pytorch_model.bin"]))
+    except huggingface_hub.errors.HFValidationError as error:
+        raise ValueError(f"{address} is no address of a model: {error}") from error
     except Exception as error:
         # The hub's client raises a dozen kinds of its own and of its transport's.
         raise ConnectionError(
             f"{address} could not be brought from the hub: is there a network, and does it exist? "
             f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         ) from error
-    return pathlib.Path(folder)
+    return folder

@@ -7,7 +7,7 @@ import pickle
 import re
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -22,7 +22,15 @@ _LEAST_BYTES_TO_COUNT = 2**20
 _DEEPEST_METADATA = 64
 
 # What `zipfile` raises for damaged archives, beside its own error.
-_DAMAGE = (zipfile.BadZipFile, struct.error, EOFError, RuntimeError, ValueError, OverflowError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+)
 
 
 class _RefusedError(Exception):
@@ -147,14 +155,16 @@ def _split(content: Any) -> tuple[dict[str, _Tensor], dict[Any, Any]]:
             if isinstance(inner, dict) and _has_tensors(inner):
                 others = [name for name, value in inner.items() if not isinstance(value, _Tensor)]
                 if others:
-                    raise _RefusedError(f"holds entries in {key!r} that are no tensors: {others}.")
+                    raise _RefusedError(
+                        f"holds entries in {key!r} that are no tensors: {_texts(others)}."
+                    )
                 return _named(inner), {name: content[name] for name in content if name != key}
         if _has_tensors(content):
             tensors = {name: x for name, x in content.items() if isinstance(x, _Tensor)}
             return _named(tensors), {key: content[key] for key in content if key not in tensors}
     raise _RefusedError(
         "holds no tensors under 'model', under 'state_dict' or on the top level"
-        + (f", which has {list(content)}." if isinstance(content, dict) else ".")
+        + (f", which has {_texts(content)}." if isinstance(content, dict) else ".")
     )
 
 
@@ -163,10 +173,14 @@ def _has_tensors(entries: dict[Any, Any]) -> bool:
 
 
 def _named(tensors: dict[Any, _Tensor]) -> dict[str, _Tensor]:
-    for name in tensors:
-        if not isinstance(name, str):
-            raise _RefusedError(f"holds a tensor of which the name is no text: {name!r}.")
+    if not all(isinstance(name, str) for name in tensors):
+        raise _RefusedError("holds a tensor of which the name is no text.")
     return tensors
+
+
+def _texts(names: Iterable[Any]) -> list[str]:
+    """Returns some names to show. What is no text may have a representation without end."""
+    return [name[:80] for name in names if isinstance(name, str)][:8]
 
 
 def _arrays(
@@ -221,9 +235,9 @@ def _metadata(entries: dict[Any, Any]) -> dict[Any, Any]:
     """Returns the entries that are plain values and no optimizer's state."""
     plain: dict[Any, Any] = {}
     for name, value in entries.items():
-        if not str(name).startswith("optimizer"):
+        if not (isinstance(name, str) and name.startswith("optimizer")):
             try:
-                plain[name] = _plain(value, {})
+                plain[_plain(name, {})] = _plain(value, {})
             except TypeError:
                 continue
     return plain
@@ -304,7 +318,7 @@ def _tensor_of_typed_storage(
 ) -> _Tensor:
     # The others are requires_grad, the hooks, and flags such as "conjugated" if there are any.
     if any(others[2:]):
-        raise _RefusedError(f"holds a tensor with flags that are not known: {others[2:]}.")
+        raise _RefusedError("holds a tensor with flags that are not known, perhaps conjugated.")
     return _tensor(storage, storage.dtype, offset, size, stride)
 
 
@@ -313,7 +327,7 @@ def _tensor_of_bytes(
 ) -> _Tensor:
     # As above, with the dtype behind the hooks.
     if any(others[3:]) or others[2] not in _DTYPES:
-        raise _RefusedError(f"holds a tensor of a type that is not known: {others[2:]}.")
+        raise _RefusedError("holds a tensor of a type that is not known.")
     return _tensor(storage, _DTYPES[others[2]], offset, size, stride)
 
 
@@ -321,8 +335,8 @@ def _tensor(storage: _Storage, dtype: str, offset: int, size: Any, stride: Any) 
     """Returns the tensor if it lies within its storage."""
     tensor = _Tensor(storage, dtype, offset, tuple(size), tuple(stride))
     numbers = (tensor.offset, *tensor.size, *tensor.stride)
-    if not all(isinstance(number, int) and number >= 0 for number in numbers):
-        raise _RefusedError(f"holds a tensor with sizes that are no counts: {tensor[2:]}.")
+    if not isinstance(storage, _Storage) or not all(map(_is_count, numbers)):
+        raise _RefusedError("holds a tensor with sizes that are no counts.")
     if len(tensor.size) != len(tensor.stride) or len(tensor.size) > 32:
         raise _RefusedError(
             f"holds a tensor with {len(tensor.size)} sizes and {len(stride)} strides."
@@ -335,6 +349,10 @@ def _tensor(storage: _Storage, dtype: str, offset: int, size: Any, stride: Any) 
             f"which reaches beyond the {available} elements of its storage."
         )
     return tensor
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and 0 <= value < 2**63
 
 
 _DTYPES = {
@@ -404,8 +422,8 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, saved: Any) -> _Storage:
         match saved:
-            case ("storage", str(kind), str(key), _, int(count)) if (
-                kind in _STORAGES and count >= 0
+            case ("storage", str(kind), str(key), _, count) if kind in _STORAGES and _is_count(
+                count
             ):
                 return _Storage(_STORAGES[kind], key, count)
-        raise _RefusedError(f"holds a storage that is not known: {saved!r}.")
+        raise _RefusedError("holds a storage of which kind, name or length are not known.")

@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 import safetensors.numpy
+import safetensors.torch
 import torch
 
 from keras_simmim.checkpoints.hugging_face_files import download, read_directory
@@ -88,13 +89,55 @@ def test_a_damaged_directory_is_refused(damage, message, tmp_path):
         read_directory(tmp_path)
 
 
+@pytest.mark.parametrize("weight_map", [None, ["a"], {"a": 1}])
+def test_an_index_without_files_is_refused(weight_map, tmp_path):
+    directory(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": weight_map}))
+    with pytest.raises(ValueError, match=r"index\.json is damaged: its 'weight_map'"):
+        read_directory(tmp_path)
+
+
+def test_a_tensor_that_no_shard_holds_is_named(tmp_path):
+    directory(tmp_path)
+    (tmp_path / "model.safetensors").rename(tmp_path / "model-1.safetensors")
+    places = dict.fromkeys([*ARRAYS, "lost"], "model-1.safetensors")
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    with pytest.raises(ValueError, match=r"do not hold: \['lost'\]"):
+        read_directory(tmp_path)
+
+
+@pytest.mark.parametrize(("dtype", "readable"), [("bfloat16", True), ("float8_e4m3fn", False)])
+def test_types_that_numpy_lacks(dtype, readable, tmp_path):
+    directory(tmp_path)
+    tensor = torch.tensor([1.0, -2.5, 0.0]).to(getattr(torch, dtype))
+    safetensors.torch.save_file({"a": tensor}, tmp_path / "model.safetensors")
+    if readable:
+        np.testing.assert_array_equal(read_directory(tmp_path)[0]["a"], [1, -2.5, 0])
+    else:
+        with pytest.raises(ValueError, match=r"model\.safetensors is damaged, or of a type"):
+            read_directory(tmp_path)
+
+
 @pytest.fixture
-def hub(tmp_path):
+def hub(tmp_path, request):
     """The address of a server that speaks as much of the hub's language as a download needs."""
     folder = tmp_path / "repository"
     folder.mkdir()
     files = {file.name: file.read_bytes() for file in directory(folder).iterdir()}
-    files["README.md"] = b"not wanted"
+    for name in (
+        "README.md",
+        "pytorch_model.bin",
+        "old/config.json",
+        "model-old/model.safetensors",
+    ):
+        files[name] = b"not wanted"
+    if getattr(request, "param", None) == "torch":
+        tensors = {name: torch.from_numpy(array) for name, array in ARRAYS.items()}
+        torch.save(tensors, folder / "pytorch_model.bin")
+        files["pytorch_model.bin"] = (folder / "pytorch_model.bin").read_bytes()
+        del files["model.safetensors"]
     commit = "0" * 40
 
     class Hub(http.server.BaseHTTPRequestHandler):
@@ -111,8 +154,8 @@ def hub(tmp_path):
                     for name, value in files.items()
                 ]
                 content, kind = json.dumps(tree).encode(), "application/json"
-            elif path.startswith("/owner/name/resolve/") and path.split("/")[-1] in files:
-                content, kind = files[path.split("/")[-1]], "application/octet-stream"
+            elif path.startswith("/owner/name/resolve/") and path.split("/", 5)[-1] in files:
+                content, kind = files[path.split("/", 5)[-1]], "application/octet-stream"
             else:
                 self.send_response(404)
                 self.send_header("X-Error-Code", "RepoNotFound")
@@ -170,11 +213,16 @@ def fetch(address, endpoint, cache):
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
-def test_a_model_comes_from_the_hub(hub, tmp_path):
+@pytest.mark.parametrize(
+    ("hub", "weights"),
+    [("safetensors", "model.safetensors"), ("torch", "pytorch_model.bin")],
+    indirect=["hub"],
+)
+def test_a_model_comes_from_the_hub(hub, weights, tmp_path):
     result = fetch("hf://owner/name", hub, tmp_path / "cache")
     assert result.returncode == 0, result.stderr[-2000:]
     names, config, a = json.loads(result.stdout.splitlines()[-1])
-    assert names == ["config.json", "model.safetensors"]
+    assert names == ["config.json", weights]
     assert config == CONFIG
     assert a == ARRAYS["a"].tolist()
 
@@ -195,10 +243,18 @@ def test_without_a_network_the_error_says_so(tmp_path):
     assert "is there a network" in last
 
 
-@pytest.mark.parametrize("address", ["hf://name", "hf://a/b/c", "hf:///b", "hf://a/b@", "a/b"])
+@pytest.mark.parametrize(
+    "address",
+    ["hf://name", "hf://a/b/c", "hf:///b", "hf://a/b@", "a/b", "hf://a/..", "hf://a/b@../x"],
+)
 def test_another_form_of_address_is_refused(address):
     with pytest.raises(ValueError, match="address must be hf://owner/name"):
         download(address)
+
+
+def test_a_name_that_the_hub_does_not_allow_is_refused():
+    with pytest.raises(ValueError, match="hf://a/b--c is no address of a model"):
+        download("hf://a/b--c")
 
 
 def test_a_missing_client_of_the_hub_is_named(monkeypatch):

@@ -174,6 +174,88 @@ def test_a_damaged_file_is_refused(damage, message, tmp_path):
     assert "damaged.pth" in str(error.value)
 
 
+def small(path):
+    tensor = torch.arange(12, dtype=torch.bfloat16).reshape(3, 4)
+    torch.save({"model": {"a": torch.arange(12.0), "b": tensor}, "epoch": 1}, path)
+    return path.read_bytes()
+
+
+def refusal(path):
+    """Why a file is refused. None if it is read: damage may be where nobody looks."""
+    try:
+        read_pth(path)
+    except ValueError as error:
+        return str(error)
+
+
+def test_no_damage_leads_to_another_error(tmp_path):
+    whole = small(tmp_path / "whole.pth")
+    path = tmp_path / "damaged.pth"
+    generator = np.random.default_rng(0)
+    for _ in range(1000):
+        content = bytearray(whole[: generator.integers(1, 2 * len(whole))])
+        for place in generator.integers(len(content), size=2):
+            content[place] = generator.integers(256)
+        path.write_bytes(content)
+        reason = refusal(path)
+        assert reason is None or "damaged.pth" in reason
+
+
+def test_storages_of_an_optimizer_are_not_read(tmp_path):
+    path = tmp_path / "a.pth"
+    torch.save({"model": {"a": torch.ones(3)}, "optimizer": {"m": torch.ones(9)}}, path)
+    drop("data/1")(path)
+    arrays, metadata = read_pth(path)
+    assert set(arrays) == {"a"}
+    assert metadata == {}
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_both_orders_of_bytes(order, tmp_path):
+    path = tmp_path / "a.pth"
+    torch.save({"a": torch.arange(12.0)}, path)
+    content = entries(path)
+    content[data(content)] = np.arange(12, dtype="<f4" if order == "little" else ">f4").tobytes()
+    name = next(name for name in content if name.endswith("byteorder"))
+    write(path, content | {name: order.encode()})
+    np.testing.assert_array_equal(read_pth(path)[0]["a"], np.arange(12))
+
+
+# The same text in a pickle of protocol 2, and what an attacker writes in its place.
+COUNT = b"K\x0ct"
+ATTACKS = {
+    "beyond the 12 elements": (b"K\x00K\x0c\x85", b"K\x01K\x0c\x85"),
+    "sizes that are no counts": (b"K\x00K\x0c\x85", b"J\xff\xff\xff\xffK\x0c\x85"),
+    "kind, name or length": (COUNT, b"J\xff\xff\xff\xfft"),
+    "wants tensors of": (b"K\x0c\x85q\x08K\x01\x85", b"J\xff\xff\xff\x7f\x85q\x08K\x00\x85"),
+}
+
+
+@pytest.mark.parametrize("message", ATTACKS)
+def test_a_tensor_outside_its_storage_is_refused(message, tmp_path):
+    path = tmp_path / "a.pth"
+    torch.save({"a": torch.arange(12.0)}, path)
+    content = entries(path)
+    name = next(name for name in content if name.endswith("data.pkl"))
+    before, after = ATTACKS[message]
+    assert content[name].count(before) == 1
+    write(path, content | {name: content[name].replace(before, after)})
+    with pytest.raises(ValueError, match=message):
+        read_pth(path)
+
+
+def test_what_an_error_shows_is_short(tmp_path):
+    # A tuple of 2 to the power of 64 texts, each pair of which is one pair twice.
+    bomb = b"X\x01\x00\x00\x00x" + b"2\x86" * 64
+    path = tmp_path / "a.pth"
+    torch.save({"a": torch.arange(12.0)}, path)
+    content = entries(path)
+    name = next(name for name in content if name.endswith("data.pkl"))
+    write(path, content | {name: content[name].replace(COUNT, bomb + b"t")})
+    with pytest.raises(ValueError, match="kind, name or length"):
+        read_pth(path)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nothing at .*missing"):
         read_pth(tmp_path / "missing.pth")
