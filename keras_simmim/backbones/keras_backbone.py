@@ -1,13 +1,12 @@
 """Any functional Keras model as a backbone, cut in two at one of its layers."""
 
-import math
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_simmim.backbones.backbone import Backbone
-from keras_simmim.types import Config, Shape, Tensor
+from keras_simmim.backbones.tokens_to_map import TokensToMap
+from keras_simmim.types import Config, Shape
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -55,53 +54,22 @@ class KerasBackbone(Backbone):
         del config["image_shape"]
         return {**config, "model": self.model_config, "mask_at": self.mask_at}
 
+    def resize(self, image_shape: tuple[int, int, int], **changes: Any) -> Backbone:
+        """Not possible: only who built the model knows how to build it for another size.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            f"resize(image_shape={image_shape}) cannot rebuild a Keras model: build it for that "
+            "size, copy its weights with set_weights, and call from_keras again."
+        )
+
     @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> "KerasBackbone":
         """A backbone of this configuration, with new weights."""
         model = keras.saving.deserialize_keras_object(config["model"], custom_objects)
         return cls(**{**config, "model": model})
-
-
-@keras.saving.register_keras_serializable("keras_simmim")
-class TokensToMap(keras.layers.Layer):
-    """Tokens (B, k + h·w, c) as a map (B, h, w, c) of the image's proportions.
-
-    Args:
-        image_size: (H, W), which h and w divide alike; k is the smallest number that allows it.
-        **kwargs: passed to `keras.layers.Layer`.
-
-    Raises:
-        ValueError: when built, for tokens that fill no such map.
-    """
-
-    def __init__(self, image_size: tuple[int, int], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.image_size = tuple(image_size)
-
-    def build(self, input_shape: Shape) -> None:
-        """Find the map's size."""
-        height, width = self.image_size
-        common = math.gcd(height, width)
-        sizes = [
-            (height // patch, width // patch)
-            for patch in range(1, common + 1)
-            if common % patch == 0 and height * width // patch**2 <= input_shape[1]
-        ]
-        # At most a class token and a few registers stand before the patches.
-        if not sizes or input_shape[1] - sizes[0][0] * sizes[0][1] > 16:
-            raise ValueError(
-                f"{input_shape[1]} tokens fill no map of an image of {height}×{width} pixels."
-            )
-        self.size = sizes[0]
-
-    def call(self, tokens: Tensor) -> Tensor:
-        """(B, k + h·w, c) → (B, h, w, c)."""
-        rows, columns = self.size
-        return ops.reshape(tokens[:, -rows * columns :], (-1, rows, columns, tokens.shape[-1]))
-
-    def get_config(self) -> Config:
-        """The constructor's arguments."""
-        return {**super().get_config(), "image_size": self.image_size}
 
 
 def from_keras(model: keras.Model, mask_at: str | None = None) -> KerasBackbone:
