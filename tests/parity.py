@@ -1,41 +1,64 @@
 """What a model of ours makes of given pixels and a given mask, on any backend."""
 
 import keras
+import numpy as np
 from keras import ops
 
+import keras_simmim as ks
 from keras_simmim.checkpoints.names import named_weights
 
 
-def predict(model, pixels, hidden):
-    """What our model predicts where `hidden`, (B, h, w, 1), is 1."""
-    whole = model.backbone.stem(pixels)
-    return model.head(model.backbone.encoder(whole * (1 - hidden) + model.mask_token * hidden))
+class GivenMasking(ks.masking.SpatialMasking):
+    """Hides the positions that it is given, in place of a draw."""
+
+    def __init__(self, mask):
+        super().__init__(0.5, block_size=1)
+        self.mask = mask
+
+    def draw(self, tensor, step):
+        return ops.array(self.mask.reshape(len(self.mask), 1, *self.grid, 1), "float32")
+
+
+def example_mask(images, positions, seed=0):
+    """Which positions are hidden, bool (images, positions): as many of each, 0.6 of all."""
+    ranks = np.random.default_rng(seed).random((images, positions)).argsort().argsort()
+    return ranks < round(0.6 * positions)
+
+
+def with_mask(model, mask):
+    """The same backbone and head around a given mask, for pixels that are normalised already."""
+    given = ks.SimMIM(model.backbone, GivenMasking(mask), head=model.head, mean=0.0, std=1.0)
+    given.mask_token.assign(model.mask_token)
+    return given
+
+
+def predict(model, pixels, mask):
+    """The pixels that our model predicts, on its own path."""
+    model = with_mask(model, mask)
+    encoded, _, _ = model.masked_features(ops.array(pixels), 0, training=False)
+    return ops.convert_to_numpy(model.predict_pixels(encoded)[:, 0])
 
 
 def measure(model, pixels, mask):
-    """Loss, prediction and gradients of our model, the gradients by our names."""
+    """Our model's own loss, its prediction, and the loss' gradients by our names."""
+    prediction = predict(model, pixels, mask)
+    model = with_mask(model, mask)
     weights = named_weights(model)
-    grid = model.backbone.stem_shape[:2]
-    hidden = ops.array(mask.reshape(-1, *grid, 1), "float32")
-
-    def loss_of(pixels):
-        prediction = predict(model, pixels, hidden)
-        block = model.backbone.patch_size
-        wide = ops.repeat(ops.repeat(hidden, block, axis=1), block, axis=2)
-        error = ops.sum(ops.abs(pixels - prediction) * wide)
-        return error / (ops.sum(wide) + 1e-5) / pixels.shape[-1], prediction
-
     pixels = ops.array(pixels)
+
+    def loss_of():
+        return model.compute_losses(pixels, training=False)["loss"][0]
+
     match keras.backend.backend():
         case "torch":
-            loss, prediction = loss_of(pixels)
+            loss = loss_of()
             loss.backward()
             gradients = [weight.value.grad for weight in weights.values()]
         case "tensorflow":
             import tensorflow as tf
 
             with tf.GradientTape() as tape:
-                loss, prediction = loss_of(pixels)
+                loss = loss_of()
             gradients = tape.gradient(loss, [weight.value for weight in weights.values()])
         case "jax":
             import jax
@@ -43,14 +66,10 @@ def measure(model, pixels, mask):
             def stateless(values):
                 mapping = list(zip(weights.values(), values, strict=True))
                 with keras.StatelessScope(state_mapping=mapping):
-                    return loss_of(pixels)
+                    return loss_of()
 
             values = [weight.value for weight in weights.values()]
-            compiled = jax.jit(jax.value_and_grad(stateless, has_aux=True))
-            (loss, prediction), gradients = compiled(values)
+            loss, gradients = jax.jit(jax.value_and_grad(stateless))(values)
     gradients = [ops.convert_to_numpy(gradient) for gradient in gradients]
-    return (
-        float(ops.convert_to_numpy(loss)),
-        ops.convert_to_numpy(prediction),
-        dict(zip(weights, gradients, strict=True)),
-    )
+    loss = float(ops.convert_to_numpy(loss))
+    return loss, prediction, dict(zip(weights, gradients, strict=True))

@@ -13,7 +13,9 @@ import pytest
 import safetensors.numpy
 import safetensors.torch
 import torch
+import transformers
 
+import keras_simmim as ks
 from keras_simmim.checkpoints.hugging_face_files import download, read_directory
 
 ARRAYS = {"a": np.arange(6, dtype="float32").reshape(2, 3), "b": np.ones(4, "float32")}
@@ -120,6 +122,15 @@ def test_types_that_numpy_lacks(dtype, readable, tmp_path):
             read_directory(tmp_path)
 
 
+def small_vit(folder):
+    """A model of Hugging Face's, saved."""
+    arguments = {"hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8}
+    sizes = {"image_size": 8, "patch_size": 4, "encoder_stride": 4, "num_hidden_layers": 1}
+    config = transformers.ViTConfig(**arguments, **sizes)
+    transformers.ViTForMaskedImageModeling(config).save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture
 def hub(tmp_path, request):
     """The address of a server that speaks as much of the hub's language as a download needs."""
@@ -138,6 +149,8 @@ def hub(tmp_path, request):
         torch.save(tensors, folder / "pytorch_model.bin")
         files["pytorch_model.bin"] = (folder / "pytorch_model.bin").read_bytes()
         del files["model.safetensors"]
+    if getattr(request, "param", None) == "vit":
+        files = {file.name: file.read_bytes() for file in small_vit(tmp_path / "vit").iterdir()}
     commit = "0" * 40
 
     class Hub(http.server.BaseHTTPRequestHandler):
@@ -199,7 +212,16 @@ print(json.dumps([names, config, arrays["a"].tolist()]))
 """
 
 
-def fetch(address, endpoint, cache):
+EMBED = """
+import json, sys
+import numpy as np
+import keras_simmim as ks
+model = ks.SimMIM.from_preset(sys.argv[1])
+print(json.dumps(model.embed(np.arange(192, dtype="uint8").reshape(1, 8, 8, 3)).tolist()))
+"""
+
+
+def fetch(address, endpoint, cache, script=FETCH):
     """Download in a process of its own: the hub's address is read when its client is imported."""
     environment = {
         **os.environ,
@@ -209,7 +231,7 @@ def fetch(address, endpoint, cache):
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "no_proxy": "127.0.0.1",
     }
-    command = [sys.executable, "-c", FETCH, address]
+    command = [sys.executable, "-c", script, address]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
@@ -225,6 +247,16 @@ def test_a_model_comes_from_the_hub(hub, weights, tmp_path):
     assert names == ["config.json", weights]
     assert config == CONFIG
     assert a == ARRAYS["a"].tolist()
+
+
+@pytest.mark.parametrize("hub", ["vit"], indirect=True)
+def test_from_preset_takes_the_address(hub, tmp_path):
+    result = fetch("hf://owner/name", hub, tmp_path / "cache", EMBED)
+    assert result.returncode == 0, result.stderr[-2000:]
+    local = ks.SimMIM.from_preset(str(tmp_path / "vit"))
+    images = np.arange(192, dtype="uint8").reshape(1, 8, 8, 3)
+    embedding = json.loads(result.stdout.splitlines()[-1])
+    np.testing.assert_allclose(embedding, local.embed(images), rtol=1e-5, atol=1e-6)
 
 
 def test_a_model_that_does_not_exist_is_named(hub, tmp_path):

@@ -1,5 +1,6 @@
 """Official checkpoints: golden numbers of the official code, and files that are refused."""
 
+import dataclasses
 import json
 import pathlib
 import sys
@@ -95,6 +96,35 @@ def test_the_bias_moves_to_another_resolution(tmp_path):
     assert model.backbone.feature_shape == (6, 8, 32)
     images = np.zeros((2, 96, 128, 3), "uint8")
     assert np.isfinite(model.evaluate(images, verbose=0, return_dict=True)["loss"])
+
+
+def test_a_checkpoint_is_fine_tuned_at_another_resolution(tmp_path):
+    """The official arrangement: a bias for each block, no final norm, a new norm and head."""
+    pretrained = ks.SimMIM.from_preset(checkpoint("vit", tmp_path)).backbone
+    backbone = pretrained.resize(
+        (24, 24, 3), relative_position_bias="block", final_norm=False, drop_path_rate=0.1
+    )
+    model = keras.Sequential(
+        [
+            backbone,
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.LayerNormalization(epsilon=1e-6, name="head_norm"),
+            keras.layers.Dense(3, activation="softmax", name="head"),
+        ]
+    )
+    recipe = ks.training.fine_tuning_recipe("simmim_vit_base_800ep_224", 1, 512)
+    recipe = dataclasses.replace(recipe, depths=(2,), warmup_rate=1e-2)
+    model.compile(recipe.optimizer(), "sparse_categorical_crossentropy")
+    images = np.random.default_rng(0).normal(size=(6, 24, 24, 3)).astype("float32")
+    model.build((None, 24, 24, 3))
+    before = [keras.ops.convert_to_numpy(weight).copy() for weight in model.trainable_weights]
+    history = model.fit(images, np.arange(6) % 3, epochs=3, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    tables = 0
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        assert np.abs(keras.ops.convert_to_numpy(weight) - old).max() > 0, weight.path
+        tables += weight.path.endswith("relative_position_bias_table")
+    assert tables == 2
 
 
 def test_a_preset_directory_comes_back(tmp_path, make_model, images):
