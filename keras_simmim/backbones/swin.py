@@ -39,8 +39,8 @@ class Swin(Backbone):
 
     Example:
     ```python
-    backbone = Swin((192, 192, 3), hidden_dim=96, depths=(2, 2, 6, 2), window_size=6)
-    backbone(keras.random.normal((2, 192, 192, 3))).shape   # (2, 6, 6, 768)
+    backbone = Swin((64, 96, 3), hidden_dim=16, depths=(1, 2), num_heads=(1, 2), window_size=4)
+    backbone(keras.random.normal((2, 64, 96, 3))).shape   # (2, 8, 12, 32)
     ```
     """
 
