@@ -16,7 +16,7 @@ lint: $(VENV)/.all
 	$(BIN)/mypy
 
 test-tensorflow test-jax test-torch: test-%: $(VENV)/.all
-	KERAS_BACKEND=$* $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	KERAS_BACKEND=$* $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -5,7 +5,8 @@ The folders are the stages, in the order in which data passes:
     data ─ backbone.stem ─ masking ─ backbone.encoder ─┬─ heads.ReconstructionHead
                                                        └─ aggregation ─ heads.ClassificationHead
 
-`SimMIM` is the whole path as a `keras.Model`; `training` and `evaluation` stand around it.
+`SimMIM` is the whole path as a `keras.Model`; `training` and `evaluation` stand around it, and
+`ImageClassifier`, in `transfer`, fine-tunes what it learned.
 
 Example:
 ```python
@@ -29,10 +30,13 @@ from keras_simmim import (
     masking,
     presets,
     training,
+    transfer,
 )
 from keras_simmim.simmim import SimMIM
+from keras_simmim.transfer import ImageClassifier
 
 __all__ = [
+    "ImageClassifier",
     "SimMIM",
     "aggregation",
     "backbones",
@@ -43,5 +47,6 @@ __all__ = [
     "masking",
     "presets",
     "training",
+    "transfer",
 ]
 __version__ = "0.1.0"

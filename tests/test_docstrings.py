@@ -13,7 +13,7 @@ import pytest
 import keras_simmim as ks
 
 # `data` needs files, and SimMIM's own example trains a large model.
-PACKAGES = (ks.masking, ks.backbones, ks.aggregation, ks.heads, ks.evaluation)
+PACKAGES = (ks.masking, ks.backbones, ks.aggregation, ks.heads, ks.evaluation, ks.transfer)
 
 
 def documented():

@@ -1,5 +1,6 @@
 """Features to class probabilities: softmax(FC(·))."""
 
+import math
 from typing import Any
 
 import keras
@@ -14,10 +15,12 @@ class ClassificationHead(keras.layers.Layer):
 
     Args:
         num_classes: number of classes, at least 2.
-        pooling: "mean" averages over positions, (B, …, c) → (B, c); "flatten" keeps every
-            number, as the article's case study does.
+        pooling: "mean" averages over positions, (B, …, c) → (B, c); "attention" weights them by
+            the softmax of their products with a learned vector, zero at first, which is the
+            mean; "flatten" keeps every number, as the article's case study does.
         hidden_dim: width of a linear layer before the fully connected one, without an activation
             between them, as in the article's sample network; none if None.
+        norm: whether a layer norm follows the pooling, as in fine-tuning.
         **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
@@ -34,18 +37,24 @@ class ClassificationHead(keras.layers.Layer):
         num_classes: int,
         pooling: str = "mean",
         hidden_dim: int | None = None,
+        norm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not isinstance(num_classes, int) or num_classes < 2:
             raise ValueError(f"num_classes must be an integer of at least 2, got {num_classes!r}.")
-        if pooling not in ("mean", "flatten"):
-            raise ValueError(f"pooling must be 'mean' or 'flatten', got {pooling!r}.")
+        if pooling not in ("mean", "attention", "flatten"):
+            raise ValueError(f"pooling must be 'mean', 'attention' or 'flatten', got {pooling!r}.")
         if hidden_dim is not None and (not isinstance(hidden_dim, int) or hidden_dim < 1):
             raise ValueError(f"hidden_dim must be a positive integer or None, got {hidden_dim!r}.")
         self.num_classes = num_classes
         self.pooling = pooling
         self.hidden_dim = hidden_dim
+        self.norm: Any = None
+        if norm:
+            self.norm = keras.layers.LayerNormalization(
+                epsilon=1e-6, name="norm", dtype=self.dtype_policy
+            )
         self.hidden: Any = None
         if hidden_dim is not None:
             self.hidden = keras.layers.Dense(hidden_dim, name="hidden", dtype=self.dtype_policy)
@@ -61,6 +70,10 @@ class ClassificationHead(keras.layers.Layer):
             for size in input_shape[1:]:
                 width *= size
         self.pooled_width = width
+        if self.pooling == "attention":
+            self.query = self.add_weight(shape=(width,), initializer="zeros", name="query")
+        if self.norm is not None:
+            self.norm.build((None, width))
         if self.hidden is not None:
             self.hidden.build((None, width))
         self.fully_connected.build((None, self.hidden_dim or width))
@@ -74,10 +87,21 @@ class ClassificationHead(keras.layers.Layer):
         if self.pooling == "flatten":
             features = ops.reshape(features, (-1, self.pooled_width))
         elif len(features.shape) > 2:
-            features = ops.mean(features, axis=tuple(range(1, len(features.shape) - 1)))
+            features = self._pool(ops.reshape(features, (-1, *_positions(features))))
+        if self.norm is not None:
+            features = self.norm(features)
         if self.hidden is not None:
             features = self.hidden(features)
         return ops.cast(self.fully_connected(features), "float32")
+
+    def _pool(self, features: Tensor) -> Tensor:
+        """(B, N, c) → (B, c)."""
+        if self.pooling == "mean":
+            return ops.mean(features, axis=1)
+        query = ops.cast(self.query, features.dtype)
+        scores = ops.sum(features * query, axis=-1) / self.pooled_width**0.5
+        weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)
+        return ops.sum(features * ops.cast(weights, features.dtype)[..., None], axis=1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, num_classes)."""
@@ -90,4 +114,10 @@ class ClassificationHead(keras.layers.Layer):
             "num_classes": self.num_classes,
             "pooling": self.pooling,
             "hidden_dim": self.hidden_dim,
+            "norm": self.norm is not None,
         }
+
+
+def _positions(features: Tensor) -> tuple[int, int]:
+    """Number of positions and width of features (B, …, c)."""
+    return math.prod(features.shape[1:-1]), features.shape[-1]

@@ -1,13 +1,16 @@
 """The official recipes for fine-tuning."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from keras_simmim.training.recipe import NEVER_DECAYED, Recipe
+import keras
+
+from keras_simmim.training.recipe import NEVER_DECAYED, RATED_BATCH, Recipe
 from keras_simmim.training.selective_adamw import SelectiveAdamW
 from keras_simmim.training.warmup_cosine import WarmupCosine
 
 
+@keras.saving.register_keras_serializable("keras_simmim")
 @dataclass(frozen=True, kw_only=True)
 class FineTuningRecipe(Recipe):
     """All constants of an official fine-tuning; `fine_tuning_recipe` makes one.
@@ -122,4 +125,49 @@ def fine_tuning_recipe(name: str, steps_per_epoch: int, batch_size: int) -> Fine
         warmup_rate=2.5e-7,
         minimum_rate=2.5e-7,
         **recipes[name],
+    )
+
+
+def automatic_recipe(
+    backbone: Any, steps_per_epoch: int, batch_size: int, epochs: int
+) -> FineTuningRecipe:
+    """The paper's fine-tuning of a ViT or Swin, for a run of any length and batch.
+
+    The official constants, of which a fifth of the epochs warm up; the base rate of 1.25e-3 is for
+    512 images and follows the square root of the batch, as suits Adam. A backbone without blocks
+    has one rate for all layers.
+
+    Args:
+        backbone: the network to fine-tune.
+        steps_per_epoch: batches of an epoch.
+        batch_size: images of a batch.
+        epochs: passes over the images.
+
+    Returns:
+        A `FineTuningRecipe` named "auto".
+
+    Source: Xie et al., "SimMIM", CVPR 2022, appendix A; Malladi et al., "On the SDEs and scaling
+    rules for adaptive gradient algorithms", NeurIPS 2022.
+    """
+    arguments = getattr(backbone, "arguments", {})
+    is_swin = "depths" in arguments
+    depths = tuple(arguments.get("depths", (arguments.get("num_layers", 0),)))
+    official = fine_tuning_recipe(
+        "simmim_swin_base_800ep_224" if is_swin else "simmim_vit_base_800ep_224",
+        steps_per_epoch,
+        batch_size,
+    )
+    # `scaled` is linear in the batch; what is left of it here is the square root.
+    less = (RATED_BATCH / batch_size) ** 0.5
+    return replace(
+        official,
+        name="auto",
+        depths=depths,
+        layer_decay=official.layer_decay if sum(depths) else 1.0,
+        image_size=backbone.image_shape[0],
+        epochs=epochs,
+        warmup_epochs=epochs // 5,
+        base_rate=official.base_rate * less,
+        warmup_rate=official.warmup_rate * less,
+        minimum_rate=official.minimum_rate * less,
     )

@@ -1,11 +1,12 @@
 """What the official recipes for pretraining and for fine-tuning share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from keras_simmim.data.arguments import as_integer
 from keras_simmim.training.selective_adamw import SelectiveAdamW
 from keras_simmim.training.warmup_schedule import WarmupSchedule
+from keras_simmim.types import Config
 
 # In the official code: biases and all other vectors, absolute positions and the class token.
 # Layer scales are vectors, and so is our mask token, which theirs is not: recipes name it.
@@ -21,7 +22,7 @@ NEVER_DECAYED = (
     "class_token",
 )
 # The batch that the published rates are for.
-_RATED_BATCH = 512
+RATED_BATCH = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,4 +102,18 @@ class Recipe:
 
     def scaled(self, rate: float) -> float:
         """A rate for 512 images a batch, for this batch size."""
-        return rate * self.batch_size / _RATED_BATCH
+        return rate * self.batch_size / RATED_BATCH
+
+    def get_config(self) -> Config:
+        """All constants."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_config(cls, config: Config) -> "Recipe":
+        """A recipe of these constants."""
+        # What was saved as JSON has lists in place of tuples.
+        constants: Config = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in config.items()
+        }
+        return cls(**constants)

@@ -1,0 +1,131 @@
+"""What a model of images brings itself: normalised pixels, a count of steps, losses and metrics."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+
+from keras_simmim.backbones import Backbone
+from keras_simmim.backend import TrainStep
+from keras_simmim.normalisation import IMAGENET_MEAN, IMAGENET_STD, per_channel
+from keras_simmim.types import Config, Tensor
+
+
+class ImageModel(TrainStep, keras.Model):
+    """A model around a backbone that takes pixels of 0–255 and measures its own losses.
+
+    Subclasses have `compute_losses(data, training)`, which gives each loss with the weight that
+    its mean over batches counts it by, and "predictions", probabilities and labels, where they
+    have any.
+
+    Args:
+        backbone: the network; it takes normalised floats.
+        mean: of the pixels per channel, in 0–255 units; ImageNet's if None (for a number of
+            channels other than 3, the average of its three).
+        std: standard deviation of the pixels per channel, likewise.
+        **kwargs: passed to `keras.Model`.
+
+    Raises:
+        ValueError: for a mean or std that does not fit the channels.
+    """
+
+    built: bool
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        mean: float | tuple[float, ...] | None = None,
+        std: float | tuple[float, ...] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # Pixels of 0–255 must reach the normalisation in float32 under any precision policy.
+        super().__init__(autocast=False, **kwargs)
+        self.backbone = backbone
+        channels = backbone.image_shape[-1]
+        self.mean = per_channel("mean", mean, IMAGENET_MEAN, channels)
+        self.std = per_channel("std", std, IMAGENET_STD, channels)
+        self.normalise = keras.layers.Rescaling(
+            scale=[1 / value for value in self.std],
+            offset=[-center / value for center, value in zip(self.mean, self.std, strict=True)],
+            dtype="float32",
+            name="normalise",
+        )
+        self.trackers: list[keras.metrics.Metric] = []
+        # Keras lets no layer, and no list of metrics, be added to a model that is built.
+        self.extra = SimpleNamespace(metrics=[])
+
+    def add_step(self) -> None:
+        """Create the count of steps: an optimizer's own stands still while it accumulates."""
+        self.step = self.add_weight(
+            shape=(),
+            dtype="int32",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+            name="step",
+        )
+
+    def update_metrics(self, measured: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+        """Fold one batch's measurements into the running means and return those as logs."""
+        logs = {}
+        for tracker in self.trackers:
+            if tracker.name in measured:
+                value, weight = measured[tracker.name]
+                tracker.update_state(value, sample_weight=weight)
+                logs[tracker.name] = tracker.result()
+        for metric in self.extra.metrics:
+            probabilities, labels = measured["predictions"]
+            metric.update_state(labels, probabilities)
+            logs[metric.name] = metric.result()
+        return logs
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """What `fit` logs and resets."""
+        return [*self.trackers, *self.extra.metrics]
+
+    def compile(
+        self, optimizer: Any = "rmsprop", jit_compile: bool | str = "auto", **kwargs: Any
+    ) -> None:
+        """Choose the optimizer; the other arguments are those of `keras.Model.compile`.
+
+        Raises:
+            ValueError: for a loss, which the model brings itself.
+        """
+        for name in ("loss", "loss_weights", "weighted_metrics"):
+            if kwargs.get(name):
+                raise ValueError(
+                    f"{type(self).__name__} brings its own losses, got {name}={kwargs[name]!r}."
+                )
+        self.asked_jit_compile = jit_compile
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+
+    def get_compile_config(self) -> Config | None:
+        """What `compile` was given; Keras would save what "auto" came to on this backend."""
+        config = super().get_compile_config()
+        return config and {**config, "jit_compile": self.asked_jit_compile}
+
+    def compile_from_config(self, config: Config) -> None:
+        """Compile as a saved model was compiled."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        return {
+            "name": self.name,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            "backbone": keras.saving.serialize_keras_object(self.backbone),
+            "mean": self.mean,
+            "std": self.std,
+        }
+
+    @classmethod
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> Any:
+        """A model of this configuration, with new weights."""
+        parts = {
+            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            for name, value in config.items()
+            if isinstance(value, dict)
+        }
+        return cls(**{**config, **parts})
