@@ -11,6 +11,7 @@ from PIL import Image
 
 CACHE = Path(__file__).parent / ".cache"
 SIDE = 32  # pixels
+CELL_LABELS = {"cells": "mono or poly", "defects": "functional or defective"}
 
 
 def photographs() -> dict[str, np.ndarray]:
@@ -61,26 +62,30 @@ def color_crops() -> tuple[np.ndarray, ...]:
     )
 
 
-def solar_cells() -> tuple[np.ndarray, ...]:
-    """Grey cells at 32², labelled mono or poly; every fifth of 40 stretches of files is test."""
+def solar_cells(side: int, name: str) -> tuple[np.ndarray, ...]:
+    """Grey cells at side², labelled by their type ("cells") or as defective or not ("defects").
+
+    Every fifth of 40 stretches of files is test.
+    """
     from elpv_dataset.utils import load_dataset
 
-    images, _, types = load_dataset()
+    images, defects, types = load_dataset()
     small = [
-        np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX))
+        np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BOX))
         for image in images
     ]
     images, labels = np.array(small)[..., None], np.unique(types, return_inverse=True)[1]
+    if name == "defects":
+        labels = (defects > 0.5).astype(labels.dtype)
     test = np.arange(len(images)) * 40 // len(images) % 5 == 4
     return images[~test], labels[~test], images[test], labels[test]
 
 
-def load(name: str) -> tuple[np.ndarray, ...]:
-    """Train images and labels, test images and labels, of "color" or "cells"."""
-    path = CACHE / f"{name}.npz"
+def load(name: str, side: int = SIDE) -> tuple[np.ndarray, ...]:
+    """Train images and labels, test images and labels, of "color", "cells" or "defects"."""
+    path = CACHE / (f"{name}.npz" if side == SIDE else f"{name}-{side}.npz")
     if not path.exists():
         CACHE.mkdir(exist_ok=True)
-        arrays = {"color": color_crops, "cells": solar_cells}[name]()
-        np.savez(path, *arrays)
+        np.savez(path, *(color_crops() if name == "color" else solar_cells(side, name)))
     with np.load(path) as arrays:
         return tuple(arrays[f"arr_{index}"] for index in range(4))

@@ -100,6 +100,12 @@ class ImageModel(TrainStep, keras.Model):
         self.asked_jit_compile = jit_compile
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
 
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """`keras.Model.fit`; a `tf.data.Dataset` is taken in its own order without a warning."""
+        if hasattr(x, "element_spec"):
+            kwargs.setdefault("shuffle", False)
+        return super().fit(x, *args, **kwargs)
+
     def get_compile_config(self) -> Config | None:
         """What `compile` was given; Keras would save what "auto" came to on this backend."""
         config = super().get_compile_config()

@@ -158,7 +158,9 @@ class ImageClassifier(ImageModel):
         labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
         # A wrong label deep in a data set must not count as none: it makes the loss NaN.
         known = ops.logical_and(labels >= 0, labels < self.num_classes)
-        targets = ops.where(known[:, None], ops.one_hot(labels, self.num_classes), float("nan"))
+        is_class = ops.expand_dims(labels, 1) == ops.arange(self.num_classes, dtype="int32")
+        targets = ops.cast(is_class, "float32")
+        targets = ops.where(ops.expand_dims(known, 1), targets, float("nan"))
         if sample_weight is not None:
             # Weights travel with the labels, so that mixing mixes them too.
             targets = targets * ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))

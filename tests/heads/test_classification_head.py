@@ -50,3 +50,23 @@ def test_an_unknown_pooling_is_named(pooling):
     with pytest.raises(ValueError, match="pooling") as error:
         ClassificationHead(3, pooling=pooling)
     assert repr(pooling) in str(error.value)
+
+
+def test_attention_starts_as_the_mean_and_weights_by_softmax():
+    features = np.random.default_rng(0).normal(size=(3, 2, 3, 4)).astype("float32")
+    head = ClassificationHead(2, pooling="attention")
+    head.build(features.shape)
+    mean = ClassificationHead(2)
+    mean.build(features.shape)
+    mean.fully_connected.set_weights(head.fully_connected.get_weights())
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(head(features)), ops.convert_to_numpy(mean(features)), atol=1e-6
+    )
+    query = np.array([1.0, -2.0, 0.5, 3.0], "float32")
+    head.query.assign(query)
+    tokens = features.reshape(3, 6, 4)
+    weights = np.exp(tokens @ query / 2)
+    pooled = (tokens * (weights / weights.sum(1, keepdims=True))[..., None]).sum(1)
+    kernel, bias = head.fully_connected.get_weights()
+    given = ops.convert_to_numpy(head.logits(features))
+    np.testing.assert_allclose(given, pooled @ kernel + bias, atol=1e-5)
