@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from keras_simmim.data.arrays import from_arrays
+    from keras_simmim.data.drawing import few_labels
     from keras_simmim.data.folder import image_folder
     from keras_simmim.data.tfds import from_tfds
 
-__all__ = ["from_arrays", "from_tfds", "image_folder"]
+__all__ = ["few_labels", "from_arrays", "from_tfds", "image_folder"]
 
-_MODULES = {"from_arrays": "arrays", "from_tfds": "tfds", "image_folder": "folder"}
+_MODULES = {
+    "few_labels": "drawing",
+    "from_arrays": "arrays",
+    "from_tfds": "tfds",
+    "image_folder": "folder",
+}
 
 
 def __getattr__(name: str) -> Any:
