@@ -30,7 +30,7 @@ def test_the_draw_is_a_function_of_the_seed(dataset):
 
 
 def test_what_cannot_be_drawn_is_refused(dataset):
-    with pytest.raises(ValueError, match="labels_per_class must be at most 5.*class 0, got 6"):
+    with pytest.raises(ValueError, match=r"labels_per_class must be at most 5.*class 0, got 6"):
         ks.data.few_labels(dataset, 6)
     with pytest.raises(ValueError, match="labels_per_class must be at least 1, got 0"):
         ks.data.few_labels(dataset, 0)
