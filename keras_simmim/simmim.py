@@ -9,13 +9,14 @@ from keras import ops
 
 from keras_simmim.aggregation import MeanAggregation
 from keras_simmim.backbones import Backbone
-from keras_simmim.backend import TrainStep
 from keras_simmim.evaluation.embedding_statistics import embedding_statistics
 from keras_simmim.evaluation.reconstruction import reconstruction
-from keras_simmim.heads import ClassificationHead, ReconstructionHead
+from keras_simmim.heads import ClassificationHead, ReconstructionHead, TransformerHead
+from keras_simmim.image_model import ImageModel
 from keras_simmim.losses import RunningScale, classification_loss
 from keras_simmim.masking import MaskGenerator
-from keras_simmim.normalisation import IMAGENET_MEAN, IMAGENET_STD, per_channel
+from keras_simmim.masking.visible import places_of, visible_first
+from keras_simmim.simmim_arguments import check_arguments
 from keras_simmim.types import Config, Shape, Tensor
 
 # Evaluation draws its masks from this step, which training never reaches: validation losses of
@@ -24,7 +25,7 @@ EVALUATION_STEP = -1
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
-class SimMIM(TrainStep, keras.Model):
+class SimMIM(ImageModel):
     """Self-supervised pretraining by masked image modelling.
 
     Images pass the backbone's stem, are masked into views, pass its encoder, and then each view
@@ -40,6 +41,9 @@ class SimMIM(TrainStep, keras.Model):
         mask_on: "features" masks between stem and encoder, "pixels" before the stem.
         mask_token: whether a learned vector stands in feature positions that are hidden
             entirely; else zero.
+        encode: "all" positions, or the "visible" ones alone, which is faster: a `TransformerHead`
+            then has the mask tokens. For a `ViT` with absolute positions and one spatial or
+            learned masking of its features. Targets and loss stay the paper's.
         reconstruction_weight: factor of the reconstruction loss; 0 trains on labels alone.
         classification_weight: factor of the classification loss.
         mean: of the pixels per channel, in 0–255 units; ImageNet's if None (for a number of
@@ -53,7 +57,8 @@ class SimMIM(TrainStep, keras.Model):
         ValueError: for arguments out of range, or a combination that cannot learn.
 
     Source: Xie et al., "SimMIM: A Simple Framework for Masked Image Modeling", CVPR 2022; and
-    C(H(G(F(X)))) of "Self-supervised Modeling with Multi-modal Iterative Masking".
+    C(H(G(F(X)))) of "Self-supervised Modeling with Multi-modal Iterative Masking"; encoding what
+    is visible: He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR 2022.
 
     Example:
     ```python
@@ -64,8 +69,6 @@ class SimMIM(TrainStep, keras.Model):
     ```
     """
 
-    built: bool
-
     def __init__(
         self,
         backbone: Backbone,
@@ -75,6 +78,7 @@ class SimMIM(TrainStep, keras.Model):
         classifier: ClassificationHead | None = None,
         mask_on: str = "features",
         mask_token: bool = True,
+        encode: str = "all",
         reconstruction_weight: float = 1.0,
         classification_weight: float = 1.0,
         mean: float | tuple[float, ...] | None = None,
@@ -82,55 +86,28 @@ class SimMIM(TrainStep, keras.Model):
         embedding_metrics: bool = False,
         **kwargs: Any,
     ) -> None:
-        # Pixels of 0–255 must reach the normalisation in float32 under any precision policy.
-        super().__init__(autocast=False, **kwargs)
-        if mask_on not in ("features", "pixels"):
-            raise ValueError(f"mask_on must be 'features' or 'pixels', got {mask_on!r}.")
-        for name, weight in (
-            ("reconstruction_weight", reconstruction_weight),
-            ("classification_weight", classification_weight),
-        ):
-            if weight < 0:
-                raise ValueError(f"{name} must be at least 0, got {weight}.")
-        if reconstruction_weight == 0 and (classifier is None or classification_weight == 0):
-            raise ValueError(
-                "nothing to learn: reconstruction_weight is 0 and there is no classifier "
-                "with a classification_weight above 0."
-            )
-        if reconstruction_weight > 0 and mask_generator.needs_labels:
-            raise ValueError(
-                f"{type(mask_generator).__name__} would learn to hide nothing; use it with a "
-                "classifier and reconstruction_weight=0."
-            )
-        looks_around = not isinstance(backbone.encoder, keras.layers.Identity)
-        if mask_on == "features" and reconstruction_weight > 0 and not looks_around:
-            raise ValueError(
-                f"{type(backbone).__name__}'s encoder is the identity, so nothing can fill in "
-                "masked features. Use mask_on='pixels', or learn from labels alone with a "
-                "classifier and reconstruction_weight=0."
-            )
-        self.backbone = backbone
+        super().__init__(backbone, mean, std, **kwargs)
+        weights = (reconstruction_weight, classification_weight)
+        check_arguments(backbone, mask_generator, classifier, mask_on, encode, *weights)
         self.mask_generator = mask_generator
         self.aggregator = MeanAggregation() if aggregator is None else aggregator
         self.classifier = classifier
         self.mask_on = mask_on
+        self.encode = encode
         self.has_mask_token = mask_token
         self.reconstruction_weight = float(reconstruction_weight)
         self.classification_weight = float(classification_weight)
         self.head: Any = None
         if reconstruction_weight > 0:
-            self.head = ReconstructionHead() if head is None else head
+            default = TransformerHead if encode == "visible" else ReconstructionHead
+            self.head = default() if head is None else head
+            if encode == "visible" and not isinstance(self.head, TransformerHead):
+                raise ValueError(
+                    "encode='visible' needs a TransformerHead, which fills in what the encoder "
+                    f"did not see, got head={type(self.head).__name__}."
+                )
             if getattr(self.head, "image_shape", ...) is None:
                 self.head.image_shape = backbone.image_shape
-        channels = backbone.image_shape[-1]
-        self.mean = per_channel("mean", mean, IMAGENET_MEAN, channels)
-        self.std = per_channel("std", std, IMAGENET_STD, channels)
-        self.normalise = keras.layers.Rescaling(
-            scale=[1 / value for value in self.std],
-            offset=[-center / value for center, value in zip(self.mean, self.std, strict=True)],
-            dtype="float32",
-            name="normalise",
-        )
         self.embedding_metrics = embedding_metrics
         # Several modalities count alike, however large their coefficients are.
         self.target_scale = RunningScale() if len(mask_generator.names) > 1 else None
@@ -156,7 +133,8 @@ class SimMIM(TrainStep, keras.Model):
         masked_shape = backbone.image_shape if on_pixels else backbone.stem_shape
         _build(self.mask_generator, (None, *masked_shape))
         self.mask_token = None
-        if self.has_mask_token and not on_pixels and self.mask_generator.hides_positions:
+        has_token = self.has_mask_token and not on_pixels and self.encode == "all"
+        if has_token and self.mask_generator.hides_positions:
             self.mask_token = self.add_weight(
                 shape=(masked_shape[-1],),
                 initializer=keras.initializers.TruncatedNormal(stddev=0.02),
@@ -173,15 +151,7 @@ class SimMIM(TrainStep, keras.Model):
             views_shape = (None, views, *backbone.feature_shape)
             _build(self.aggregator, views_shape)
             _build(self.classifier, self.aggregator.compute_output_shape(views_shape))
-        # The model counts its own steps: an optimizer's count stands still while it accumulates.
-        self.step = self.add_weight(
-            shape=(),
-            dtype="int32",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-            name="step",
-        )
+        self.add_step()
         self.built = True
 
     # ------------------------------------------------------- the path, nothing masked
@@ -215,11 +185,18 @@ class SimMIM(TrainStep, keras.Model):
         """Mask normalised pixels (B, H, W, C) into views and encode each of them.
 
         Returns:
-            The encoded views (B, V, h', w', c'), what each view hid, (B, V, h, w, M), and the
-            features or pixels that were masked.
+            The encoded views (B, V, h', w', c'), of n visible positions (B, 1, n, 1, c'); what
+            each view hid, (B, V, h, w, M); and the features or pixels that were masked.
         """
         stem, encoder = self.backbone.stem, self.backbone.encoder
-        if self.mask_on == "features":
+        if self.encode == "visible":
+            whole = stem(pixels, training=training)
+            hidden = self.mask_generator.draw(whole, step)
+            rows, columns, _ = self.backbone.stem_shape
+            count = self.mask_generator.visible_count(rows * columns)
+            visible = visible_first(places_of(hidden, rows, columns))[:, :count]
+            encoded = encoder(whole, training=training, visible=visible)
+        elif self.mask_on == "features":
             whole = stem(pixels, training=training)
             views, hidden = self.mask_generator(whole, step=step, token=self.mask_token)
             encoded = encoder(_join_views(views), training=training)
@@ -229,9 +206,12 @@ class SimMIM(TrainStep, keras.Model):
             encoded = encoder(stem(_join_views(views), training=training), training=training)
         return _split_views(encoded, self.mask_generator.views), hidden, whole
 
-    def predict_pixels(self, encoded: Tensor) -> Tensor:
-        """What each encoded view (B, V, h', w', c') takes the image to be: (B, V, H, W, C)."""
-        prediction = ops.cast(self.head(_join_views(encoded)), "float32")
+    def predict_pixels(self, encoded: Tensor, hidden: Tensor) -> Tensor:
+        """What each encoded view, of `masked_features`, takes the image to be: (B, V, H, W, C)."""
+        arguments = {}
+        if self.encode == "visible":
+            arguments["places"] = places_of(hidden, *self.backbone.stem_shape[:2])
+        prediction = ops.cast(self.head(_join_views(encoded), **arguments), "float32")
         return _split_views(prediction, self.mask_generator.views)
 
     def compute_losses(self, data: Any, training: bool) -> dict[str, tuple[Tensor, Tensor]]:
@@ -263,7 +243,7 @@ class SimMIM(TrainStep, keras.Model):
         if self.head is not None or training or self.embedding_metrics:
             encoded, hidden, whole = self.masked_features(pixels, step, training)
         if self.head is not None:
-            prediction = self.predict_pixels(encoded)
+            prediction = self.predict_pixels(encoded, hidden)
             parts = self.modality_losses(pixels, prediction, hidden, weight, training)
             reconstruction = sum(parts.values())
             total = total + self.reconstruction_weight * reconstruction
@@ -311,21 +291,6 @@ class SimMIM(TrainStep, keras.Model):
         scales = self.target_scale(sizes, training=training)
         return {name: loss / scales[index] for index, (name, loss) in enumerate(parts.items())}
 
-    def update_metrics(self, measured: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-        """Fold one batch's measurements into the running means and return those as logs."""
-        logs = {}
-        for tracker in self.trackers:
-            if tracker.name in measured:
-                value, weight = measured[tracker.name]
-                tracker.update_state(value, sample_weight=weight)
-                logs[tracker.name] = tracker.result()
-        return logs
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """The running means that `fit` logs and resets."""
-        return self.trackers
-
     def compile(
         self, optimizer: Any = "rmsprop", jit_compile: bool | str = "auto", **kwargs: Any
     ) -> None:
@@ -334,24 +299,12 @@ class SimMIM(TrainStep, keras.Model):
         Raises:
             ValueError: for a loss or metrics, which the model brings itself.
         """
-        for name in ("loss", "metrics", "weighted_metrics", "loss_weights"):
-            if kwargs.get(name):
-                raise ValueError(
-                    f"SimMIM brings its own losses and metrics, got {name}={kwargs[name]!r}; "
-                    "see reconstruction_weight and classification_weight."
-                )
-        self.asked_jit_compile = jit_compile
-        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
-
-    def get_compile_config(self) -> Config | None:
-        """What `compile` was given; Keras would save what "auto" came to on this backend."""
-        config = super().get_compile_config()
-        return config and {**config, "jit_compile": self.asked_jit_compile}
-
-    def compile_from_config(self, config: Config) -> None:
-        """Compile as a saved model was compiled."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+        if kwargs.get("metrics"):
+            raise ValueError(
+                f"SimMIM brings its own losses and metrics, got metrics={kwargs['metrics']!r}; "
+                "see reconstruction_weight and classification_weight."
+            )
+        super().compile(optimizer, jit_compile, **kwargs)
 
     # ---------------------------------------------------------------------- use
 
@@ -397,18 +350,16 @@ class SimMIM(TrainStep, keras.Model):
         """The constructor's arguments."""
         parts = {
             name: keras.saving.serialize_keras_object(getattr(self, name))
-            for name in ("backbone", "mask_generator", "aggregator", "head", "classifier")
+            for name in ("mask_generator", "aggregator", "head", "classifier")
         }
         return {
-            "name": self.name,
-            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            **super().get_config(),
             **parts,
             "mask_on": self.mask_on,
             "mask_token": self.has_mask_token,
+            "encode": self.encode,
             "reconstruction_weight": self.reconstruction_weight,
             "classification_weight": self.classification_weight,
-            "mean": self.mean,
-            "std": self.std,
             "embedding_metrics": self.embedding_metrics,
         }
 
@@ -440,16 +391,6 @@ class SimMIM(TrainStep, keras.Model):
         from keras_simmim import checkpoints
 
         checkpoints.save(self, directory)
-
-    @classmethod
-    def from_config(cls, config: Config, custom_objects: Config | None = None) -> "SimMIM":
-        """A model of this configuration, with new weights."""
-        parts = {
-            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
-            for name, value in config.items()
-            if isinstance(value, dict)
-        }
-        return cls(**{**config, **parts})
 
 
 def _build(layer: keras.layers.Layer, input_shape: Shape) -> None:

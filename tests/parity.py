@@ -35,8 +35,8 @@ def with_mask(model, mask):
 def predict(model, pixels, mask):
     """The pixels that our model predicts, on its own path."""
     model = with_mask(model, mask)
-    encoded, _, _ = model.masked_features(ops.array(pixels), 0, training=False)
-    return ops.convert_to_numpy(model.predict_pixels(encoded)[:, 0])
+    encoded, hidden, _ = model.masked_features(ops.array(pixels), 0, training=False)
+    return ops.convert_to_numpy(model.predict_pixels(encoded, hidden)[:, 0])
 
 
 def measure(model, pixels, mask):

@@ -51,7 +51,9 @@ def test_an_example_runs_and_gives_what_its_comment_says(
 ):
     monkeypatch.chdir(tmp_path)
     code = inspect.cleandoc(EXAMPLES[name])
-    names = {"keras": keras, "ops": keras.ops, "np": np, "images": images, "model": make_model()}
+    model = make_model()
+    names = {"keras": keras, "ops": keras.ops, "np": np, "images": images, "model": model}
+    names["backbone"] = model.backbone
     for package in PACKAGES:
         for information in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             names.update(vars(importlib.import_module(information.name)))

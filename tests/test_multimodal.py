@@ -66,7 +66,7 @@ def test_each_modality_is_measured_on_pixels_and_divided_by_its_running_scale(ma
         encoded, hidden, whole = model.masked_features(pixels, step, training=True)
         assert tuple(encoded.shape) == (8, 2, 4, 6, 16)
         assert tuple(whole.shape) == ((8, 4, 6, 16) if mask_on == "features" else (8, 16, 24, 3))
-        prediction = numbers(model.predict_pixels(encoded))
+        prediction = numbers(model.predict_pixels(encoded, hidden))
         losses = coefficient_losses(normalised(images), prediction, numbers(hidden))
         sizes = coefficient_losses(normalised(images), 0 * prediction, numbers(hidden))
         expected_scale = 0.99 * expected_scale + 0.01 * np.array([s.mean() for s in sizes.values()])

@@ -8,6 +8,7 @@ from keras import ops
 from keras_simmim.backbones.relative_position_bias import RelativePositionBias
 from keras_simmim.backbones.stochastic_depth import StochasticDepth
 from keras_simmim.backbones.transformer_block import TransformerBlock
+from keras_simmim.take_rows import take_rows
 from keras_simmim.types import Config, Shape, Tensor
 
 
@@ -136,7 +137,11 @@ class TransformerEncoder(keras.layers.Layer):
             self.stochastic_depth.build()
 
     def call(
-        self, patches: Tensor, training: bool | None = None, all_blocks: bool = False
+        self,
+        patches: Tensor,
+        training: bool | None = None,
+        all_blocks: bool = False,
+        visible: Tensor | None = None,
     ) -> Tensor | list[Tensor]:
         """Encode patch embeddings.
 
@@ -144,11 +149,19 @@ class TransformerEncoder(keras.layers.Layer):
             patches: (B, h, w, D).
             training: whether blocks are skipped at random.
             all_blocks: whether to return what every block gives, the last one after the norm.
+            visible: int32 (B, n), the only positions to encode, counted row by row; all if None.
+                Without relative position biases.
 
         Returns:
-            Features (B, h, w, D), or a list of them.
+            Features (B, h, w, D), of visible positions (B, n, 1, D), or a list of them.
         """
         tokens = self._embed_positions(patches)
+        shape = self.grid
+        if visible is not None:
+            shape = (visible.shape[1], 1)
+            if self.has_class_token:
+                visible = ops.pad(visible + 1, ((0, 0), (1, 0)))
+            tokens = take_rows(tokens, visible)
         biases = [layer.bias() for layer in self.relative_position_biases] or [None]
         if len(biases) == 1:
             biases = biases * len(self.blocks)
@@ -163,8 +176,8 @@ class TransformerEncoder(keras.layers.Layer):
         if self.norm is not None:
             outputs[-1] = self.norm(tokens)
         if not all_blocks:
-            return self._to_map(outputs[-1])
-        return [self._to_map(output) for output in outputs]
+            return self._to_map(outputs[-1], shape)
+        return [self._to_map(output, shape) for output in outputs]
 
     def _embed_positions(self, patches: Tensor) -> Tensor:
         """(B, h, w, D) → (B, N, D), the class token first."""
@@ -179,11 +192,11 @@ class TransformerEncoder(keras.layers.Layer):
             tokens = tokens + self.position_embedding
         return tokens
 
-    def _to_map(self, tokens: Tensor) -> Tensor:
+    def _to_map(self, tokens: Tensor, shape: tuple[int, int]) -> Tensor:
         """(B, N, D) → (B, h, w, D), without the class token."""
         if self.class_token is not None:
             tokens = tokens[:, 1:]
-        return ops.reshape(tokens, (-1, *self.grid, tokens.shape[-1]))
+        return ops.reshape(tokens, (-1, *shape, tokens.shape[-1]))
 
     @property
     def strides(self) -> list[int]:
@@ -195,10 +208,16 @@ class TransformerEncoder(keras.layers.Layer):
         return input_shape
 
     def compute_output_spec(
-        self, patches: Tensor, training: bool | None = None, all_blocks: bool = False
+        self,
+        patches: Tensor,
+        training: bool | None = None,
+        all_blocks: bool = False,
+        visible: Tensor | None = None,
     ) -> Any:
         """What a symbolic call gives."""
-        spec = keras.KerasTensor(patches.shape, dtype=self.compute_dtype)
+        batch, *grid, dim = patches.shape
+        shape = grid if visible is None else (visible.shape[1], 1)
+        spec = keras.KerasTensor((batch, *shape, dim), dtype=self.compute_dtype)
         return [spec] * len(self.blocks) if all_blocks else spec
 
     def get_config(self) -> Config:

@@ -34,7 +34,7 @@ def reconstruction(model: Any, images: Any, step: int = 0) -> dict[str, np.ndarr
     _, _, rows, columns, _ = hidden.shape
     height, width, _ = model.backbone.image_shape
     touched = ops.convert_to_numpy(ops.stop_gradient(ops.max(hidden, axis=-1))) > 0
-    prediction = model.predict_pixels(encoded)
+    prediction = model.predict_pixels(encoded, hidden)
 
     def to_uint8(values: Any) -> np.ndarray:
         values = ops.convert_to_numpy(ops.stop_gradient(values))

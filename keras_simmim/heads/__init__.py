@@ -2,5 +2,6 @@
 
 from keras_simmim.heads.classification_head import ClassificationHead
 from keras_simmim.heads.reconstruction_head import ReconstructionHead
+from keras_simmim.heads.transformer_head import TransformerHead
 
-__all__ = ["ClassificationHead", "ReconstructionHead"]
+__all__ = ["ClassificationHead", "ReconstructionHead", "TransformerHead"]

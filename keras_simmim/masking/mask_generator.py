@@ -136,6 +136,11 @@ class MaskGenerator(keras.layers.Layer):
         """
         raise NotImplementedError
 
+    def visible_count(self, positions: int) -> int:
+        """Of so many positions, how many lose nothing in the last view."""
+        blocks = self.grid[0] * self.grid[1]
+        return (blocks - self.boundaries[-1]) * (positions // blocks)
+
     # ----------------------------------------------------------- hiding and measuring
 
     def fill(self, tensor: Tensor, hidden: Tensor, filling: Tensor | None = None) -> Tensor:
@@ -200,7 +205,7 @@ class MaskGenerator(keras.layers.Layer):
         whole = filled
         for index, (modality, filling) in enumerate(zip(self.modalities(), fillings, strict=True)):
             mask = ops.cast(hidden[..., index : index + 1], tensor.dtype)
-            mask = _spread(mask, height, width)
+            mask = spread(mask, height, width)
             replaced = whole - self._join(modality.project(blocks))
             if filling is not None:
                 filling = modality.project(ops.cast(filling, tensor.dtype))
@@ -237,7 +242,7 @@ class MaskGenerator(keras.layers.Layer):
         return {**super().get_config(), "block_size": self.block_size, "seed": self.seed}
 
 
-def _spread(values: Tensor, height: int, width: int) -> Tensor:
+def spread(values: Tensor, height: int, width: int) -> Tensor:
     """One value a block (B, V, h, w, 1) to one a position (B, V, h·height, w·width, 1)."""
     _, views, rows, columns, _ = values.shape
     blocks = ops.reshape(values, (-1, views, rows, 1, columns, 1))

@@ -1,0 +1,133 @@
+"""Features of visible positions to all pixels: mask tokens and a small transformer."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_simmim.backbones.transformer_block import TransformerBlock
+from keras_simmim.heads.reconstruction_head import ReconstructionHead
+from keras_simmim.take_rows import take_rows
+from keras_simmim.types import Config, Shape, Tensor
+
+
+@keras.saving.register_keras_serializable("keras_simmim")
+class TransformerHead(keras.layers.Layer):
+    """Predicts the pixels of every position from the features of those that were encoded.
+
+    Features are projected to the head's width, a learned token stands where nothing was encoded,
+    positions are added, and after a few transformer blocks come a norm and a
+    `ReconstructionHead`. Of complete feature maps it is a deeper head than that.
+
+    Args:
+        hidden_dim: width of the head; half the features' if None, rounded to whole heads.
+        num_layers: number of transformer blocks.
+        num_heads: attention heads; one for every 32 dimensions if None.
+        mlp_dim: width of the blocks' perceptrons; 4·hidden_dim if None.
+        image_shape: (H, W, C) of the images to predict; `SimMIM` fills in its backbone's if None.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: for sizes that are not positive integers, or heads that do not divide the width.
+
+    Source: the decoder of He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR
+    2022, which has 8 blocks of 512 dimensions.
+
+    Example:
+    ```python
+    head = TransformerHead(hidden_dim=64, image_shape=(96, 96, 3))
+    head(keras.random.normal((2, 12, 12, 128))).shape   # (2, 96, 96, 3)
+    ```
+    """
+
+    def __init__(
+        self,
+        hidden_dim: int | None = None,
+        num_layers: int = 2,
+        num_heads: int | None = None,
+        mlp_dim: int | None = None,
+        image_shape: tuple[int, int, int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        for name, size in (
+            ("hidden_dim", hidden_dim),
+            ("num_layers", num_layers),
+            ("num_heads", num_heads),
+            ("mlp_dim", mlp_dim),
+        ):
+            if size is not None and (not isinstance(size, int) or size < 1):
+                raise ValueError(f"{name} must be a positive integer, got {size!r}.")
+        self.hidden_dim = hidden_dim
+        self.num_layers = num_layers
+        self.num_heads = num_heads
+        self.mlp_dim = mlp_dim
+        self.image_shape: Any = None if image_shape is None else tuple(image_shape)
+
+    def build(self, input_shape: Shape) -> None:
+        """Create the weights for complete feature maps of shape (B, h, w, D)."""
+        _, rows, columns, features = input_shape
+        self.grid = (rows, columns)
+        heads = self.num_heads or max((self.hidden_dim or features // 2) // 32, 1)
+        width = self.hidden_dim or max(features // 2 // heads, 1) * heads
+        if width % heads:
+            raise ValueError(f"num_heads={heads} must divide hidden_dim={width}.")
+        normal = keras.initializers.TruncatedNormal(stddev=0.02)
+        self.mask_token = self.add_weight(shape=(width,), initializer=normal, name="mask_token")
+        self.position_embedding = self.add_weight(
+            shape=(rows * columns, width), initializer=normal, name="position_embedding"
+        )
+        dtype = self.dtype_policy
+        self.projection = keras.layers.Dense(width, name="projection", dtype=dtype)
+        self.projection.build((None, features))
+        self.blocks = [
+            TransformerBlock(heads, self.mlp_dim or 4 * width, name=f"block_{index}", dtype=dtype)
+            for index in range(self.num_layers)
+        ]
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="norm", dtype=dtype)
+        for layer in (*self.blocks, self.norm):
+            layer.build((None, rows * columns, width))
+        self.pixels = ReconstructionHead(self.image_shape, name="pixels", dtype=dtype)
+        self.pixels.build((None, rows, columns, width))
+
+    def call(self, features: Tensor, places: Tensor | None = None) -> Tensor:
+        """Predict all pixels.
+
+        Args:
+            features: (B, h, w, D), or (B, n, 1, D) of the positions that were encoded.
+            places: int32 (B, h·w), where every position stands among those that were encoded;
+                n or more for the others. Needed for n positions.
+
+        Returns:
+            (B, H, W, C).
+        """
+        tokens = ops.reshape(
+            features, (-1, features.shape[1] * features.shape[2], features.shape[3])
+        )
+        tokens = self.projection(tokens)
+        if places is not None:
+            hidden = places.shape[1] - tokens.shape[1]
+            token = ops.reshape(ops.cast(self.mask_token, tokens.dtype), (1, 1, -1))
+            shape = (ops.shape(tokens)[0], hidden, tokens.shape[2])
+            tokens = ops.concatenate([tokens, ops.broadcast_to(token, shape)], axis=1)
+            tokens = take_rows(tokens, places)
+        tokens = tokens + ops.cast(self.position_embedding, tokens.dtype)
+        for block in self.blocks:
+            tokens = block(tokens)
+        tokens = self.norm(tokens)
+        return self.pixels(ops.reshape(tokens, (-1, *self.grid, tokens.shape[2])))
+
+    def compute_output_shape(self, input_shape: Shape, **_: Any) -> Shape:
+        """(B, H, W, C)."""
+        return (input_shape[0], *self.image_shape)
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "hidden_dim": self.hidden_dim,
+            "num_layers": self.num_layers,
+            "num_heads": self.num_heads,
+            "mlp_dim": self.mlp_dim,
+            "image_shape": self.image_shape,
+        }
