@@ -1,9 +1,12 @@
 """What a model of images brings itself: normalised pixels, a count of steps, losses and metrics."""
 
+import functools
 from types import SimpleNamespace
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend import TrainStep
@@ -115,6 +118,52 @@ class ImageModel(TrainStep, keras.Model):
         """Compile as a saved model was compiled."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
+
+    # ---------------------------------------------------------------- embedding
+
+    def pool(self, features: Tensor) -> Tensor:
+        """The embedding of a feature map: its mean over positions, float32 (B, D)."""
+        return ops.mean(ops.cast(features, "float32"), axis=(1, 2))
+
+    @functools.cached_property
+    def _embedder(self) -> keras.Model:
+        images = keras.Input(self.backbone.image_shape, dtype="float32", name="images")
+        return keras.Model(images, self.pool(self.backbone(self.normalise(images))))
+
+    @functools.cached_property
+    def _block_embedder(self) -> keras.Model:
+        images = keras.Input(self.backbone.image_shape, dtype="float32", name="images")
+        blocks = self.backbone.block_outputs(self.normalise(images))
+        return keras.Model(images, [self.pool(block) for block in blocks])
+
+    def embed(self, images: Any, batch_size: int | None = None) -> np.ndarray:
+        """Embed images, nothing masked: for search, kNN and clustering.
+
+        Args:
+            images: array (N, H, W, C), uint8 or float 0–255, or a dataset of image batches or
+                (images, labels) batches.
+            batch_size: images at a time, for arrays; 32 if None.
+
+        Returns:
+            float32 array (N, D), the mean of the backbone's features over positions.
+        """
+        return np.asarray(self._embedder.predict(images, batch_size=batch_size, verbose=0))
+
+    def embed_blocks(self, images: Any, batch_size: int | None = None) -> list[np.ndarray]:
+        """Embed images by every block's output.
+
+        Args:
+            images: as for `embed`.
+            batch_size: as for `embed`.
+
+        Returns:
+            A float32 array (N, D) for each block, first to last.
+
+        Raises:
+            NotImplementedError: for a backbone that does not consist of blocks.
+        """
+        embedded = self._block_embedder.predict(images, batch_size=batch_size, verbose=0)
+        return embedded if isinstance(embedded, list) else [embedded]
 
     def get_config(self) -> Config:
         """The constructor's arguments."""

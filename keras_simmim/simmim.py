@@ -1,6 +1,5 @@
 """The whole path, images to loss: stem, masked views, encoder, and the two heads."""
 
-import functools
 from typing import Any
 
 import keras
@@ -168,10 +167,6 @@ class SimMIM(ImageModel):
             return self.pool(features)
         return self.classifier(self.aggregate_one_view(features))
 
-    def pool(self, features: Tensor) -> Tensor:
-        """The embedding of a feature map: its mean over positions, float32 (B, D)."""
-        return ops.mean(ops.cast(features, "float32"), axis=(1, 2))
-
     def aggregate_one_view(self, features: Tensor) -> Tensor:
         """Aggregate an unmasked feature map (B, h, w, c) as if all V views had seen it."""
         view = ops.expand_dims(features, 1)
@@ -307,24 +302,6 @@ class SimMIM(ImageModel):
         super().compile(optimizer, jit_compile, **kwargs)
 
     # ---------------------------------------------------------------------- use
-
-    @functools.cached_property
-    def _embedder(self) -> keras.Model:
-        images = keras.Input(self.backbone.image_shape, dtype="float32", name="images")
-        return keras.Model(images, self.pool(self.backbone(self.normalise(images))))
-
-    def embed(self, images: Any, batch_size: int | None = None) -> np.ndarray:
-        """Embed images, nothing masked: for search, kNN and clustering.
-
-        Args:
-            images: array (N, H, W, C), uint8 or float 0–255, or a dataset of image batches or
-                (images, labels) batches.
-            batch_size: images at a time, for arrays; 32 if None.
-
-        Returns:
-            float32 array (N, D), the mean of the backbone's features over positions.
-        """
-        return np.asarray(self._embedder.predict(images, batch_size=batch_size, verbose=0))
 
     def reconstruct(self, images: Any, step: int = 0) -> dict[str, np.ndarray]:
         """Show what the model sees and fills in.

@@ -81,7 +81,9 @@ class Backbone(keras.Model):
             raise NotImplementedError(
                 f"{type(self).__name__} has no block outputs; ViT and Swin have."
             )
-        return self.encoder(self.stem(images, training=training), training, all_blocks=True)
+        return self.encoder(
+            self.stem(images, training=training), training=training, all_blocks=True
+        )
 
     def pyramid_outputs(self, images: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         """The last feature map at each scale, for detectors and segmenters.

@@ -217,8 +217,11 @@ class TransformerEncoder(keras.layers.Layer):
         """What a symbolic call gives."""
         batch, *grid, dim = patches.shape
         shape = grid if visible is None else (visible.shape[1], 1)
-        spec = keras.KerasTensor((batch, *shape, dim), dtype=self.compute_dtype)
-        return [spec] * len(self.blocks) if all_blocks else spec
+        # A tensor of its own for each block: a functional model tells outputs apart by them.
+        specs = [
+            keras.KerasTensor((batch, *shape, dim), dtype=self.compute_dtype) for _ in self.blocks
+        ]
+        return specs if all_blocks else specs[-1]
 
     def get_config(self) -> Config:
         """The constructor's arguments."""

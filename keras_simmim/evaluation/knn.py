@@ -1,10 +1,15 @@
 """How well neighbours in the embedding share a label: weighted k-nearest neighbours."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-# Rows of similarities held at a time: 1,024 × a million embeddings are 4 GB of float32.
-_CHUNK = 1024
+from keras_simmim.evaluation.labelled import checked_pair
+
+# Rows of similarities held at a time, of test and of train images: 64 MiB of float32, however
+# many images there are.
+_TEST_ROWS, _TRAIN_ROWS = 256, 65_536
 
 
 def knn_accuracy(
@@ -12,9 +17,9 @@ def knn_accuracy(
     train_labels: ArrayLike,
     test_embeddings: ArrayLike,
     test_labels: ArrayLike,
-    k: int = 20,
+    k: int | Sequence[int] = 20,
     temperature: float = 0.07,
-) -> float:
+) -> float | dict[int, float]:
     """Share of test images whose label the k most similar training images vote for.
 
     Similarity is the cosine s; each neighbour votes with weight exp(s/temperature).
@@ -24,15 +29,15 @@ def knn_accuracy(
         train_labels: (N,) integers, at least 0.
         test_embeddings: (M, D) float array.
         test_labels: (M,) integers, at least 0.
-        k: number of neighbours, 1 ≤ k ≤ N.
+        k: number of neighbours, 1 ≤ k ≤ N, or several of them.
         temperature: above 0; smaller weights the nearest more.
 
     Returns:
-        A number in [0, 1].
+        A number in [0, 1]; of several k, a dictionary of such numbers by k.
 
     Raises:
         ValueError: for shapes that do not fit, embeddings that are not finite, negative labels,
-            or k or temperature out of range.
+            training images of one class alone, or k or temperature out of range.
 
     Source: Wu et al., "Unsupervised feature learning via non-parametric instance
     discrimination", CVPR 2018, section 3.4.
@@ -42,44 +47,51 @@ def knn_accuracy(
     knn_accuracy([[1.0, 0.0], [0.0, 1.0]], [0, 1], [[0.9, 0.1]], [0], k=1)   # 1.0
     ```
     """
-    train, train_classes = _checked("train", train_embeddings, train_labels)
-    test, test_classes = _checked("test", test_embeddings, test_labels)
-    if train.shape[1] != test.shape[1]:
-        raise ValueError(
-            "train_embeddings and test_embeddings must have the same width, "
-            f"got {train.shape[1]} and {test.shape[1]}."
-        )
-    if not 1 <= k <= len(train):
-        raise ValueError(f"k must be from 1 to the {len(train)} training images, got {k!r}.")
+    train, train_classes, test, test_classes = checked_pair(
+        train_embeddings, train_labels, test_embeddings, test_labels
+    )
+    wanted = (k,) if isinstance(k, int) else tuple(k)
+    for count in wanted:
+        if not 1 <= count <= len(train):
+            raise ValueError(f"k must be from 1 to the {len(train)} training images, got {k!r}.")
+    if not wanted:
+        raise ValueError("k must be a number or several, got none.")
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, got {temperature!r}.")
     classes = int(max(train_classes.max(), test_classes.max())) + 1
-    correct = 0
-    for start in range(0, len(test), _CHUNK):
-        similarity = test[start : start + _CHUNK] @ train.T
-        neighbours = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
-        nearest = np.take_along_axis(similarity, neighbours, axis=1)
+    correct = dict.fromkeys(wanted, 0)
+    for start in range(0, len(test), _TEST_ROWS):
+        similarity, neighbours = nearest(test[start : start + _TEST_ROWS], train, max(wanted))
         # Only ratios of the weights matter; without the maximum a small temperature overflows.
-        weights = np.exp((nearest - nearest.max(axis=1, keepdims=True)) / temperature)
-        votes = np.zeros((len(similarity), classes))
-        rows = np.arange(len(similarity))[:, None]
-        np.add.at(votes, (rows, train_classes[neighbours]), weights)
-        correct += int(np.sum(votes.argmax(axis=1) == test_classes[start : start + _CHUNK]))
-    return correct / len(test)
+        weights = np.exp((similarity - similarity[:, :1]) / temperature)
+        truth = test_classes[start : start + _TEST_ROWS]
+        rows = np.arange(len(truth))[:, None]
+        for count in wanted:
+            votes = np.zeros((len(truth), classes))
+            np.add.at(votes, (rows, train_classes[neighbours[:, :count]]), weights[:, :count])
+            correct[count] += int(np.sum(votes.argmax(axis=1) == truth))
+    accuracy = {count: right / len(test) for count, right in correct.items()}
+    return accuracy[k] if isinstance(k, int) else accuracy
 
 
-def _checked(name: str, embeddings: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Unit-length embeddings and integer labels, or ValueError."""
-    vectors = np.asarray(embeddings, dtype="float32")
-    classes = np.asarray(labels)
-    if vectors.ndim != 2 or len(vectors) == 0 or classes.shape != (len(vectors),):
-        raise ValueError(
-            f"{name}_embeddings must be (N, D) and {name}_labels (N,) with N above 0, "
-            f"got {vectors.shape} and {classes.shape}."
-        )
-    if not np.isfinite(vectors).all():
-        raise ValueError(f"{name}_embeddings must be finite, got NaN or infinity.")
-    if not np.issubdtype(classes.dtype, np.integer) or classes.min() < 0:
-        raise ValueError(f"{name}_labels must be integers of at least 0, got {classes!r}.")
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, 1e-12), classes
+def nearest(test: np.ndarray, train: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines of the most similar train rows, highest first, and which rows they are."""
+    test = _unit(test)
+    similarity = np.empty((len(test), 0), "float32")
+    indices = np.empty((len(test), 0), "int64")
+    for start in range(0, len(train), _TRAIN_ROWS):
+        part = test @ _unit(train[start : start + _TRAIN_ROWS]).T
+        places = np.broadcast_to(np.arange(start, start + part.shape[1]), part.shape)
+        similarity = np.concatenate([similarity, part], axis=1)
+        indices = np.concatenate([indices, places], axis=1)
+        if similarity.shape[1] > count:
+            chosen = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
+            similarity = np.take_along_axis(similarity, chosen, axis=1)
+            indices = np.take_along_axis(indices, chosen, axis=1)
+    order = np.argsort(-similarity, axis=1, kind="stable")
+    return np.take_along_axis(similarity, order, 1), np.take_along_axis(indices, order, 1)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors of length one; zero stays zero."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -9,8 +9,9 @@ from keras_simmim.evaluation import knn, knn_accuracy
 
 @pytest.mark.parametrize(("k", "temperature"), [(1, 0.07), (5, 0.07), (20, 0.5), (60, 0.2)])
 def test_equals_scikit_learn_with_the_same_weights(k, temperature, monkeypatch):
-    # Three chunks of test images instead of one.
-    monkeypatch.setattr(knn, "_CHUNK", 17)
+    # Three chunks of test images and four of training images instead of one.
+    monkeypatch.setattr(knn, "_TEST_ROWS", 17)
+    monkeypatch.setattr(knn, "_TRAIN_ROWS", 18)
     generator = np.random.default_rng(0)
     train_labels, test_labels = generator.integers(0, 4, 60), generator.integers(0, 4, 40)
     centres = generator.normal(size=(4, 6))
@@ -29,6 +30,12 @@ def test_equals_scikit_learn_with_the_same_weights(k, temperature, monkeypatch):
     assert 0.3 < expected < 1
     result = knn_accuracy(train, train_labels, test, test_labels, k=k, temperature=temperature)
     assert result == pytest.approx(expected, abs=1e-9)
+    several = knn_accuracy(
+        train, train_labels, test, test_labels, k=(k, 3), temperature=temperature
+    )
+    assert several[k] == result
+    alone = knn_accuracy(train, train_labels, test, test_labels, k=3, temperature=temperature)
+    assert several[3] == alone
 
 
 def test_a_case_by_hand():
@@ -59,6 +66,10 @@ GOOD = {
     ("name", "value", "message"),
     [
         ("k", 4, "k must be from 1 to the 3 training images, got 4"),
+        ("k", (1, 4), r"k must be from 1 to the 3 training images, got \(1, 4\)"),
+        ("k", (), "k must be a number or several"),
+        ("train_labels", np.array([1, 1, 1]), "at least two classes, got 1 alone"),
+        ("test_labels", np.array([0, -1]), "got 1 below 0; leave images without a label out"),
         ("k", 0, "k must be from 1 to the 3 training images, got 0"),
         ("temperature", 0.0, "temperature must be above 0, got 0.0"),
         ("temperature", float("nan"), "temperature must be above 0, got nan"),

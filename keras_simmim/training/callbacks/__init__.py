@@ -1,7 +1,8 @@
 """Keras callbacks, one class a file."""
 
 from keras_simmim.training.callbacks.checkpoint import Checkpoint
+from keras_simmim.training.callbacks.evaluate import Evaluate
 from keras_simmim.training.callbacks.step_losses import StepLosses
 from keras_simmim.training.callbacks.watch import Watch
 
-__all__ = ["Checkpoint", "StepLosses", "Watch"]
+__all__ = ["Checkpoint", "Evaluate", "StepLosses", "Watch"]

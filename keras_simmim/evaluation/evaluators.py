@@ -1,0 +1,103 @@
+"""Measures of a model for the report and for while it trains: each yields (name, value)."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_simmim.evaluation.embed import embed
+from keras_simmim.evaluation.embedding_statistics import embedding_statistics
+from keras_simmim.evaluation.knn import knn_accuracy
+from keras_simmim.evaluation.labelled import images_of, labels_of
+from keras_simmim.evaluation.linear_probe import linear_probe
+
+
+class KNN:
+    """Yields "knn_accuracy", or "knn_accuracy_5" and so on for several k.
+
+    Args:
+        reference: (images, labels) whose neighbours vote, or a dataset of such batches in a fixed
+            order.
+        held_out: those to name, likewise.
+        k: number of neighbours, or several.
+
+    Raises:
+        ValueError: for data without labels.
+
+    Example:
+    ```python
+    labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])
+    dict(KNN((images, labels), (images, labels), k=1)(model))["knn_accuracy"]   # 1.0
+    ```
+    """
+
+    def __init__(self, reference: Any, held_out: Any, k: int | Sequence[int] = 20) -> None:
+        self.images = images_of(reference), images_of(held_out)
+        self.labels = labels_of("reference", reference), labels_of("held_out", held_out)
+        self.k = k
+
+    def __call__(self, model: Any) -> Iterator[tuple[str, float]]:
+        """Embed all images and measure."""
+        train, test = (model.embed(images) for images in self.images)
+        accuracy = knn_accuracy(train, self.labels[0], test, self.labels[1], k=self.k)
+        if isinstance(accuracy, float):
+            yield "knn_accuracy", accuracy
+        else:
+            yield from ((f"knn_accuracy_{k}", value) for k, value in accuracy.items())
+
+
+class LinearProbe:
+    """Yields "probe_accuracy" and "probe_balanced_accuracy".
+
+    Args:
+        reference: (images, labels) to learn from, or a dataset of such batches in a fixed order.
+        held_out: those to name, likewise.
+        block: see `embed`.
+        **options: of `linear_probe`.
+
+    Raises:
+        ValueError: for data without labels.
+
+    Example:
+    ```python
+    labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])
+    names = [name for name, _ in LinearProbe((images, labels), (images, labels))(model)]
+    len(names)   # 2
+    ```
+    """
+
+    def __init__(
+        self, reference: Any, held_out: Any, block: int | None = None, **options: Any
+    ) -> None:
+        self.images = images_of(reference), images_of(held_out)
+        self.labels = labels_of("reference", reference), labels_of("held_out", held_out)
+        self.block = block
+        self.options = options
+
+    def __call__(self, model: Any) -> Iterator[tuple[str, float]]:
+        """Embed all images, fit and measure."""
+        train, test = (embed(model, images, self.block) for images in self.images)
+        probe = linear_probe(train, self.labels[0], test, self.labels[1], **self.options)
+        yield "probe_accuracy", probe["accuracy"]
+        yield "probe_balanced_accuracy", probe["balanced_accuracy"]
+
+
+class EmbeddingStatistics:
+    """Yields "embedding_std" and "embedding_rank" of some images.
+
+    Args:
+        images: array (N, H, W, C), N at least 2, or a dataset.
+
+    Example:
+    ```python
+    dict(EmbeddingStatistics(images)(model))["embedding_rank"] > 1   # True
+    ```
+    """
+
+    def __init__(self, images: Any) -> None:
+        self.images = images
+
+    def __call__(self, model: Any) -> Iterator[tuple[str, float]]:
+        """Embed the images and measure."""
+        statistics = embedding_statistics(np.asarray(model.embed(self.images)))
+        yield from ((name, float(value)) for name, value in statistics.items())

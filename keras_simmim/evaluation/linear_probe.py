@@ -1,0 +1,140 @@
+"""What a linear layer reads off embeddings: logistic regression on standardised features."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_simmim.evaluation.labelled import checked_pair, images_of, labels_of
+
+
+def linear_probe(
+    train_embeddings: ArrayLike,
+    train_labels: ArrayLike,
+    test_embeddings: ArrayLike,
+    test_labels: ArrayLike,
+    regularisations: Sequence[float] = (0.001, 0.01, 0.1, 1.0),
+    validation_share: float = 0.2,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Accuracy of a logistic regression, whose regularisation train images alone decide.
+
+    Features are standardised by the train images' mean and deviation. The regularisation that is
+    best on a part of the train images, of which each class gives its share, is taken for all of
+    them. Classes count alike, however many images they have.
+
+    Args:
+        train_embeddings: (N, D) float array.
+        train_labels: (N,) integers, at least 0, at least two of each class.
+        test_embeddings: (M, D) float array.
+        test_labels: (M,) integers, at least 0.
+        regularisations: scikit-learn's C to choose from, smaller for more.
+        validation_share: part of the train images that chooses, between 0 and 1.
+        seed: of that part's draw.
+
+    Returns:
+        "accuracy" and "balanced_accuracy" (the mean over classes) on the test images,
+        "validation_accuracy", balanced as well, and "regularisation".
+
+    Raises:
+        ImportError: without scikit-learn.
+        ValueError: for shapes that do not fit, embeddings that are not finite, missing labels,
+            fewer than two classes or than two images of one.
+
+    Example:
+    ```python
+    corners = [[0.0, 1.0], [0.1, 1.0], [1.0, 0.0], [1.0, 0.1]]
+    probe = linear_probe(corners, [0, 0, 1, 1], corners, [0, 0, 1, 1], validation_share=0.5)
+    probe["accuracy"]   # 1.0
+    ```
+    """
+    try:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.metrics import balanced_accuracy_score
+        from sklearn.model_selection import train_test_split
+        from sklearn.preprocessing import StandardScaler
+    except ImportError as error:
+        raise ImportError(
+            "linear_probe needs scikit-learn: pip install 'keras-simmim[evaluation]'"
+        ) from error
+    train, train_classes, test, test_classes = checked_pair(
+        train_embeddings, train_labels, test_embeddings, test_labels
+    )
+    classes, counts = np.unique(train_classes, return_counts=True)
+    if counts.min() < 2:
+        raise ValueError(
+            "train_labels must have at least two images of each class, got one of class "
+            f"{classes[counts.argmin()]}."
+        )
+    if not regularisations or min(regularisations) <= 0:
+        raise ValueError(f"regularisations must be numbers above 0, got {regularisations!r}.")
+    if not 0 < validation_share < 1:
+        raise ValueError(f"validation_share must be above 0 and below 1, got {validation_share!r}.")
+    scaler = StandardScaler().fit(train)
+    train, test = scaler.transform(train), scaler.transform(test)
+    # Each class must be on both sides.
+    held = min(max(round(validation_share * len(train)), len(classes)), len(train) - len(classes))
+    parts = train_test_split(
+        train, train_classes, test_size=held, stratify=train_classes, random_state=seed
+    )
+
+    def fitted(features: np.ndarray, labels: np.ndarray, regularisation: float) -> Any:
+        options = {"max_iter": 5000, "class_weight": "balanced", "tol": 1e-3}
+        return LogisticRegression(C=regularisation, **options).fit(features, labels)
+
+    validation = {
+        value: float(
+            balanced_accuracy_score(parts[3], fitted(parts[0], parts[2], value).predict(parts[1]))
+        )
+        for value in regularisations
+    }
+    best = max(validation, key=lambda value: validation[value])
+    predicted = fitted(train, train_classes, best).predict(test)
+    by_class = [
+        float(np.mean(predicted[test_classes == label] == label))
+        for label in np.unique(test_classes)
+    ]
+    return {
+        "accuracy": float(np.mean(predicted == test_classes)),
+        "balanced_accuracy": float(np.mean(by_class)),
+        "validation_accuracy": validation[best],
+        "regularisation": float(best),
+    }
+
+
+def linear_probe_blocks(
+    model: Any, train: Any, test: Any, **options: Any
+) -> list[dict[str, float]]:
+    """The probe of each block's output: which layer knows most.
+
+    Choose a block by its "validation_accuracy", which has not seen the test images.
+
+    Args:
+        model: a `SimMIM` or `ImageClassifier` on a ViT or Swin.
+        train: (images, labels), or a dataset of such batches in a fixed order.
+        test: likewise.
+        **options: of `linear_probe`.
+
+    Returns:
+        For each block, first to last, what `linear_probe` returns.
+
+    Raises:
+        NotImplementedError: for a backbone that does not consist of blocks.
+
+    Example:
+    ```python
+    labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])
+    probes = linear_probe_blocks(model, (images, labels), (images, labels))
+    best = max(range(len(probes)), key=lambda block: probes[block]["validation_accuracy"])
+    best   # 0
+    ```
+    """
+    train_labels, test_labels = labels_of("train", train), labels_of("test", test)
+    embeddings = zip(
+        model.embed_blocks(images_of(train)), model.embed_blocks(images_of(test)), strict=True
+    )
+    return [
+        linear_probe(train_part, train_labels, test_part, test_labels, **options)
+        for train_part, test_part in embeddings
+    ]

@@ -1,0 +1,58 @@
+"""One picture of images beside those that the model takes for similar."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_simmim.evaluation.knn import nearest
+
+
+def neighbour_sheet(
+    queries: np.ndarray,
+    query_embeddings: ArrayLike,
+    images: np.ndarray,
+    embeddings: ArrayLike,
+    neighbours: int = 5,
+    scale: int = 1,
+) -> np.ndarray:
+    """Lay out each query and, behind a gap, its most similar images, most similar first.
+
+    Args:
+        queries: uint8 array (Q, H, W, C), one row of the sheet each.
+        query_embeddings: (Q, D) float array.
+        images: uint8 array (N, H, W, C) to choose from.
+        embeddings: (N, D) float array.
+        neighbours: images beside each query, from 1 to N.
+        scale: enlargement, a whole number of pixels for each.
+
+    Returns:
+        uint8 array (Q·H·scale, …, 1 or 3); of other numbers of channels it shows the first.
+
+    Raises:
+        ValueError: for numbers of images and embeddings that differ, or too many neighbours.
+
+    Example:
+    ```python
+    embeddings = model.embed(images)
+    sheet = neighbour_sheet(images[:2], embeddings[:2], images, embeddings, neighbours=3)
+    sheet.shape   # (32, 99, 3)
+    ```
+    """
+    vectors, query_vectors = np.asarray(embeddings), np.asarray(query_embeddings)
+    if len(vectors) != len(images) or len(query_vectors) != len(queries):
+        raise ValueError(
+            "there must be an embedding for each image, got "
+            f"{len(query_vectors)} for {len(queries)} queries and {len(vectors)} for {len(images)} "
+            "images."
+        )
+    if not 1 <= neighbours <= len(images):
+        raise ValueError(f"neighbours must be from 1 to {len(images)}, got {neighbours!r}.")
+    _, chosen = nearest(query_vectors, vectors, neighbours)
+    gap = np.full((*queries.shape[1:2], max(1, queries.shape[2] // 8), queries.shape[3]), 255)
+    rows = [
+        np.concatenate([query, gap, *images[indices]], axis=1)
+        for query, indices in zip(queries, chosen, strict=True)
+    ]
+    sheet = np.concatenate(rows, axis=0).astype("uint8")
+    if sheet.shape[-1] != 3:
+        sheet = sheet[..., :1]
+    return sheet.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -1,0 +1,93 @@
+"""Measures of what was learned, while it is being learned."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_simmim.training.tensorboard_writer import TensorBoardWriter
+
+
+class Evaluate(keras.callbacks.Callback):
+    """Runs evaluators every few epochs, into the logs, the History and TensorBoard.
+
+    An epoch without an evaluation repeats the last values, so that all columns of the History
+    are as long; before the first there are none, and so one comes before training. Callbacks
+    that should see the values stand behind this one.
+
+    Args:
+        evaluators: functions of the model that yield (name, value), such as
+            `ks.evaluation.KNN(reference, held_out)`.
+        every: epochs between two evaluations, at least 1; the last epoch always has one.
+        log_dir: TensorBoard's directory, to whose `validation` run the values go; none if None.
+
+    Raises:
+        ValueError: for no evaluators, something that cannot be called, or `every` below 1.
+
+    Example:
+    ```python
+    evaluate = Evaluate([ks.evaluation.KNN(reference, held_out)], every=5)
+    history = model.fit(dataset, epochs=30, callbacks=[evaluate]).history
+    history["knn_accuracy"], evaluate.seconds, evaluate.share
+    ```
+    """
+
+    def __init__(
+        self,
+        evaluators: Sequence[Callable[[Any], Iterable[tuple[str, float]]]],
+        every: int = 1,
+        log_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__()
+        if not evaluators or not all(map(callable, evaluators)):
+            raise ValueError(
+                f"evaluators must be functions of the model, at least one, got {evaluators!r}."
+            )
+        if every < 1:
+            raise ValueError(f"every must be at least 1 epoch, got {every!r}.")
+        self.evaluators = list(evaluators)
+        self.every = every
+        self.log_dir = None if log_dir is None else Path(log_dir) / "validation"
+        self.values: dict[str, float] = {}
+        self.seconds = 0.0
+        self._writer: TensorBoardWriter | None = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Evaluate the model as it is; a mistake shows here, before anything was learned."""
+        self._started = time.perf_counter()
+        self.seconds = 0.0
+        if self.log_dir is not None:
+            self._writer = TensorBoardWriter(self.log_dir)
+        self._evaluate(-1)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Evaluate, if it is this epoch's turn, and put the values into the logs."""
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
+            self._evaluate(epoch)
+        if logs is not None:
+            logs.update(self.values)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the log."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    @property
+    def share(self) -> float:
+        """Which part of the time since `fit` began went into evaluating, between 0 and 1."""
+        return self.seconds / (time.perf_counter() - self._started)
+
+    def _evaluate(self, epoch: int) -> None:
+        started, model = time.perf_counter(), self.model
+        for evaluator in self.evaluators:
+            self.values |= {name: float(value) for name, value in evaluator(model)}
+        seconds = time.perf_counter() - started
+        self.seconds += seconds
+        self.values["evaluate_seconds"] = seconds
+        if self._writer is not None:
+            for name, value in self.values.items():
+                self._writer.scalar(name, value, epoch + 1)
