@@ -126,6 +126,13 @@ def knn(model: ks.SimMIM, reference, held_out) -> float | None:
     return ks.evaluation.knn_accuracy(embeddings[0], labels[0], embeddings[1], labels[1], k=k)
 
 
+def neighbours_while_training(reference, held_out, log_dir: Path) -> list:
+    if not isinstance(reference.element_spec, tuple):
+        return []
+    evaluators = [ks.evaluation.KNN(reference, held_out, k=min(20, reference.image_count))]
+    return [ks.training.callbacks.Evaluate(evaluators, every=10, log_dir=log_dir)]
+
+
 def main() -> None:
     options = arguments()
     started = time.time()
@@ -157,6 +164,7 @@ def main() -> None:
     losses = ks.training.callbacks.StepLosses(output / "losses.csv")
     callbacks = [
         losses,
+        *neighbours_while_training(reference, held_out, output / "logs"),
         ks.training.callbacks.Checkpoint(saved),
         ks.training.callbacks.Watch(pictures, output / "logs", every=5),
         keras.callbacks.TensorBoard(output / "logs", histogram_freq=5, write_graph=False),
