@@ -114,23 +114,15 @@ def new_model(images: np.ndarray, seed: int, steps: int) -> ks.SimMIM:
     return model
 
 
-def knn(model: ks.SimMIM, reference, held_out) -> float | None:
+def neighbours(reference, held_out) -> ks.evaluation.KNN | None:
     """Accuracy of nearest neighbours among the training images, on the held-out ones."""
     if not isinstance(reference.element_spec, tuple):
         return None
-    labels = [
-        np.concatenate([y for _, y in part.as_numpy_iterator()]) for part in (reference, held_out)
-    ]
-    embeddings = model.embed(reference), model.embed(held_out)
-    k = min(20, len(labels[0]))
-    return ks.evaluation.knn_accuracy(embeddings[0], labels[0], embeddings[1], labels[1], k=k)
+    return ks.evaluation.KNN(reference, held_out, k=min(20, reference.image_count or 20))
 
 
-def neighbours_while_training(reference, held_out, log_dir: Path) -> list:
-    if not isinstance(reference.element_spec, tuple):
-        return []
-    evaluators = [ks.evaluation.KNN(reference, held_out, k=min(20, reference.image_count))]
-    return [ks.training.callbacks.Evaluate(evaluators, every=10, log_dir=log_dir)]
+def measured(knn: ks.evaluation.KNN | None, model: ks.SimMIM) -> float | None:
+    return knn and dict(knn(model))["knn_accuracy"]
 
 
 def main() -> None:
@@ -151,7 +143,8 @@ def main() -> None:
 
     steps_per_epoch, epoch = int(train.cardinality()), 0
     model = new_model(images, options.seed, options.epochs * steps_per_epoch)
-    knn_before = knn(model, reference, held_out)
+    knn = neighbours(reference, held_out)
+    knn_before = measured(knn, model)
     if options.resume and saved.exists():
         model = keras.saving.load_model(saved)
         if model.backbone.image_shape != images.shape[1:]:
@@ -164,18 +157,20 @@ def main() -> None:
     losses = ks.training.callbacks.StepLosses(output / "losses.csv")
     callbacks = [
         losses,
-        *neighbours_while_training(reference, held_out, output / "logs"),
         ks.training.callbacks.Checkpoint(saved),
         ks.training.callbacks.Watch(pictures, output / "logs", every=5),
         keras.callbacks.TensorBoard(output / "logs", histogram_freq=5, write_graph=False),
     ]
+    if knn:
+        evaluate = ks.training.callbacks.Evaluate
+        callbacks.insert(0, evaluate([knn], every=10, log_dir=output / "logs"))
     fit_started = time.time()
     # The data set shuffles itself, anew in every epoch.
     model.fit(train, epochs=options.epochs, initial_epoch=epoch, callbacks=callbacks, shuffle=False)
     images_seen = (options.epochs - epoch) * steps_per_epoch * options.batch_size
     images_per_second = images_seen / (time.time() - fit_started)
 
-    knn_after = knn(model, reference, held_out)
+    knn_after = measured(knn, model)
     values = "no labels" if knn_after is None else f"{knn_before:.3f} before, {knn_after:.3f} after"
     print(f"kNN accuracy on held-out images: {values}.")
     sheet = ks.evaluation.reconstruction_sheet(model, pictures, scale=2)
