@@ -9,11 +9,12 @@ README = Path(__file__).parent.parent / "README.md"
 def test_quickstart_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     examples = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) == 3
     names: dict = {}
     for example in examples:
         exec(example, names)
     assert names["model"].mask_generator.names == ("spatial", "color", "texture")
     assert names["embeddings"].shape == (64, 32)
     assert tuple(names["features"].shape) == (8, 8, 8, 32)
+    assert names["probabilities"].shape == (16, 2)
     assert (tmp_path / "pretrained.keras").exists()
