@@ -36,7 +36,7 @@ BATCH = 64
 STEPS = 400  # of fine-tuning, with any number of labels
 RATE = 3e-4  # of fine-tuning
 # Epochs of equal time: images/s by `--speed`, on the machine of the README's table.
-EPOCHS = {"spatial": 60, "multimodal": 20, "visible": 100, "semi-supervised": 60}
+EPOCHS = {"spatial": 60, "multimodal": 20, "visible": 85, "semi-supervised": 60}
 ARMS = {
     "scratch": BUDGETS,
     "spatial": BUDGETS,

@@ -1,6 +1,7 @@
 """What a model of images brings itself: normalised pixels, a count of steps, losses and metrics."""
 
 import functools
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ from keras import ops
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend import TrainStep
 from keras_simmim.normalisation import IMAGENET_MEAN, IMAGENET_STD, per_channel
+from keras_simmim.training.callbacks.stop_when_skipping import StopWhenSkipping
 from keras_simmim.types import Config, Tensor
 
 
@@ -59,26 +61,69 @@ class ImageModel(TrainStep, keras.Model):
 
     def add_step(self) -> None:
         """Create the count of steps: an optimizer's own stands still while it accumulates."""
-        self.step = self.add_weight(
-            shape=(),
-            dtype="int32",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-            name="step",
+        self.step, self.skipped_steps = (
+            self.add_weight(
+                shape=(),
+                dtype="int32",
+                initializer="zeros",
+                trainable=False,
+                aggregation="only_first_replica",
+                name=name,
+            )
+            for name in ("step", "skipped_steps")
         )
 
-    def update_metrics(self, measured: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-        """Fold one batch's measurements into the running means and return those as logs."""
+    # ------------------------------------------------- what a training step is made of
+
+    @property
+    def kept_variables(self) -> list[keras.Variable]:
+        """What a step that is not finite must leave as it was, beside weights and optimizer."""
+        counts = (self.step, self.skipped_steps)
+        return [
+            variable
+            for variable in self.non_trainable_variables
+            if not any(variable is count for count in counts)
+        ]
+
+    def finish_step(self, finite: Tensor, before: Sequence[Tensor]) -> None:
+        """Count the step; if it was not finite, count that too and take back what it changed.
+
+        Args:
+            finite: bool scalar, whether loss and gradients were.
+            before: the values of `kept_variables` before the step.
+        """
+        for variable, value in zip(self.kept_variables, before, strict=True):
+            variable.assign(ops.where(finite, variable.value, value))
+        self.skipped_steps.assign_add(1 - ops.cast(finite, "int32"))
+        self.step.assign_add(1)
+
+    def skipped_log(self) -> dict[str, Tensor]:
+        """How many steps were skipped so far, for the logs."""
+        return {"skipped_steps": ops.cast(self.skipped_steps, "float32")}
+
+    def update_metrics(
+        self, measured: dict[str, tuple[Tensor, Tensor]], finite: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Fold one batch's measurements into the running means and return those as logs.
+
+        Args:
+            measured: values and what each counts, from `compute_losses`.
+            finite: bool scalar; nothing is folded in if it is false.
+        """
+
+        def unless_skipped(value: Tensor) -> Tensor:
+            return value if finite is None else ops.where(finite, value, ops.zeros_like(value))
+
         logs = {}
         for tracker in self.trackers:
             if tracker.name in measured:
-                value, weight = measured[tracker.name]
+                value, weight = map(unless_skipped, measured[tracker.name])
                 tracker.update_state(value, sample_weight=weight)
                 logs[tracker.name] = tracker.result()
         for metric in self.extra.metrics:
             probabilities, labels = measured["predictions"]
-            metric.update_state(labels, probabilities)
+            counts = unless_skipped(ops.ones_like(probabilities[:, 0]))
+            metric.update_state(labels, unless_skipped(probabilities), sample_weight=counts)
             logs[metric.name] = metric.result()
         return logs
 
@@ -92,9 +137,22 @@ class ImageModel(TrainStep, keras.Model):
     ) -> None:
         """Choose the optimizer; the other arguments are those of `keras.Model.compile`.
 
+        Args:
+            optimizer: as for `keras.Model.compile`.
+            jit_compile: as for `keras.Model.compile`.
+            **kwargs: as for `keras.Model.compile`, and `stop_after_skipped`, 20 if not given:
+                `fit` ends with an error after so many steps in a row whose loss or gradients
+                were not finite; such steps change nothing. None goes on for ever.
+
         Raises:
             ValueError: for a loss, which the model brings itself.
         """
+        stop_after_skipped = kwargs.pop("stop_after_skipped", 20)
+        if stop_after_skipped is not None and stop_after_skipped < 1:
+            raise ValueError(
+                f"stop_after_skipped must be at least 1 or None, got {stop_after_skipped!r}."
+            )
+        self.stop_after_skipped = stop_after_skipped
         for name in ("loss", "loss_weights", "weighted_metrics"):
             if kwargs.get(name):
                 raise ValueError(
@@ -104,15 +162,32 @@ class ImageModel(TrainStep, keras.Model):
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """`keras.Model.fit`; a `tf.data.Dataset` is taken in its own order without a warning."""
+        """`keras.Model.fit`; a `tf.data.Dataset` is taken in its own order without a warning.
+
+        Raises:
+            FloatingPointError: after `stop_after_skipped` steps in a row that were not finite.
+        """
         if hasattr(x, "element_spec"):
             kwargs.setdefault("shuffle", False)
-        return super().fit(x, *args, **kwargs)
+        guard = StopWhenSkipping(self.stop_after_skipped)
+        callbacks = kwargs.pop("callbacks", None) or []
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = [
+                *(callbacks if isinstance(callbacks, list | tuple) else [callbacks]),
+                guard,
+            ]
+        history = super().fit(x, *args, callbacks=callbacks, **kwargs)
+        guard.raise_if_stopped()
+        return history
 
     def get_compile_config(self) -> Config | None:
         """What `compile` was given; Keras would save what "auto" came to on this backend."""
         config = super().get_compile_config()
-        return config and {**config, "jit_compile": self.asked_jit_compile}
+        return config and {
+            **config,
+            "jit_compile": self.asked_jit_compile,
+            "stop_after_skipped": self.stop_after_skipped,
+        }
 
     def compile_from_config(self, config: Config) -> None:
         """Compile as a saved model was compiled."""

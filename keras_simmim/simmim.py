@@ -289,7 +289,7 @@ class SimMIM(ImageModel):
     def compile(
         self, optimizer: Any = "rmsprop", jit_compile: bool | str = "auto", **kwargs: Any
     ) -> None:
-        """Choose the optimizer; the other arguments are those of `keras.Model.compile`.
+        """Choose the optimizer; the other arguments are those of `ImageModel.compile`.
 
         Raises:
             ValueError: for a loss or metrics, which the model brings itself.

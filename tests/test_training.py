@@ -53,6 +53,7 @@ def test_one_step_goes_down_the_gradient_by_its_norm(stepping_model, images, lab
         "classification_loss",
         "accuracy",
         "gradient_norm",
+        "skipped_steps",
     }
     assert logs["loss"] == pytest.approx(expected, rel=1e-5)
     assert int(numbers(model.step)) == 1
@@ -119,6 +120,7 @@ def test_unlabelled_training_logs_and_validates(make_model, images, labels):
         "reconstruction_loss",
         "spatial_loss",
         "gradient_norm",
+        "skipped_steps",
         "val_loss",
         "val_reconstruction_loss",
         "val_spatial_loss",

@@ -16,16 +16,31 @@ class TrainStep:
     def train_step(
         self: Any, state: tuple[Sequence[Tensor], ...], data: Any
     ) -> tuple[dict[str, Tensor], tuple[Sequence[Tensor], ...]]:
-        """Take one optimizer step on a batch; return the logs and the new state."""
+        """Take one optimizer step on a batch, unless it is not finite; return logs and state."""
         trainable, non_trainable, optimizer, metrics = state
+        names = {id(variable): index for index, variable in enumerate(self.non_trainable_variables)}
+        before = [non_trainable[names[id(variable)]] for variable in self.kept_variables]
         (_, (measured, scale, non_trainable)), gradients = jax.value_and_grad(
             self._scaled_loss, has_aux=True
         )(trainable, non_trainable, optimizer, data)
-        trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
         norm = gradient_norm(gradients, scale)
+        finite = jax.numpy.isfinite(norm) & jax.numpy.isfinite(measured["loss"][0])
+        new = self.optimizer.stateless_apply(optimizer, gradients, trainable)
+        # A loss-scaling optimizer looks itself.
+        if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            new = jax.tree.map(
+                lambda value, old: jax.numpy.where(finite, value, old),
+                tuple(map(list, new)),
+                (list(trainable), list(optimizer)),
+            )
+        trainable, optimizer = new
+        with self._stateless(trainable, non_trainable) as scope:
+            self.finish_step(finite, before)
+            skipped = self.skipped_log()
+        non_trainable = _values(scope, self.non_trainable_variables)
         measured["gradient_norm"] = (norm, measured["loss"][1])
-        logs, metrics = self._stateless_metrics(metrics, measured)
-        return logs, (trainable, non_trainable, optimizer, metrics)
+        logs, metrics = self._stateless_metrics(metrics, measured, finite)
+        return logs | skipped, (trainable, non_trainable, optimizer, metrics)
 
     def test_step(
         self: Any, state: tuple[Sequence[Tensor], ...], data: Any
@@ -58,7 +73,6 @@ class TrainStep:
     ) -> tuple[Tensor, tuple[dict[str, tuple[Tensor, Tensor]], Tensor, list[Tensor]]]:
         with self._stateless(trainable, non_trainable) as scope:
             measured = self.compute_losses(data, training=True)
-            self.step.assign_add(1)
         mapping = list(zip(self.optimizer.variables, optimizer, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
             scale = self.optimizer.scale_loss(jax.numpy.ones(()))
@@ -66,11 +80,14 @@ class TrainStep:
         return measured["loss"][0] * scale, (measured, scale, non_trainable)
 
     def _stateless_metrics(
-        self: Any, metrics: Sequence[Tensor], measured: dict[str, tuple[Tensor, Tensor]]
+        self: Any,
+        metrics: Sequence[Tensor],
+        measured: dict[str, tuple[Tensor, Tensor]],
+        finite: Tensor | None = None,
     ) -> tuple[dict[str, Tensor], list[Tensor]]:
         mapping = list(zip(self.metrics_variables, metrics, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
-            logs = self.update_metrics(measured)
+            logs = self.update_metrics(measured, finite)
         return logs, _values(scope, self.metrics_variables)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from keras_simmim.backend.gradients import gradient_norm
@@ -12,8 +13,9 @@ class TrainStep:
     """`train_step` and `test_step` for Keras' TensorFlow trainer."""
 
     def train_step(self: Any, data: Any) -> dict[str, Tensor]:
-        """Take one optimizer step on a batch and return the logs."""
+        """Take one optimizer step on a batch, unless it is not finite, and return the logs."""
         weights = self.trainable_weights
+        before = [tf.identity(variable.value) for variable in self.kept_variables]
         # Replicas add their gradients up, so each contributes its share of the mean.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         with tf.GradientTape() as tape:
@@ -23,15 +25,32 @@ class TrainStep:
         gradients = tape.gradient(
             scaled_loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        summed = gradients
+        summed, total = gradients, loss
         if replicas > 1:
             context = tf.distribute.get_replica_context()
             summed = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            total = context.all_reduce(tf.distribute.ReduceOp.SUM, loss)
         norm = gradient_norm(summed, self.optimizer.scale_loss(tf.constant(1.0)))
-        self.optimizer.apply(gradients, weights)
-        self.step.assign_add(1)
-        return self.update_metrics({**measured, "gradient_norm": (norm, batch_size)})
+        finite = tf.math.is_finite(norm) & tf.math.is_finite(total)
+        self._apply_if(finite, gradients, weights, replicas)
+        self.finish_step(finite, before)
+        measured["gradient_norm"] = (norm, batch_size)
+        return self.update_metrics(measured, finite) | self.skipped_log()
 
     def test_step(self: Any, data: Any) -> dict[str, Tensor]:
         """Measure a batch and return the logs."""
         return self.update_metrics(self.compute_losses(data, training=False))
+
+    def _apply_if(self: Any, finite: Tensor, gradients: list, weights: list, replicas: int) -> None:
+        """Apply the gradients if they are finite; a loss-scaling optimizer looks itself."""
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            self.optimizer.apply(gradients, weights)
+        elif replicas == 1:
+            tf.cond(finite, lambda: self.optimizer.apply(gradients, weights), lambda: None)
+        else:
+            # Replicas cannot meet inside a condition: apply, and take it back.
+            changed = [*weights, *self.optimizer.variables]
+            old = [tf.identity(variable.value) for variable in changed]
+            self.optimizer.apply(gradients, weights)
+            for variable, value in zip(changed, old, strict=True):
+                variable.assign(tf.where(finite, variable.value, value))

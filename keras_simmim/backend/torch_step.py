@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 import torch
 
 from keras_simmim.backend.gradients import gradient_norm
@@ -12,8 +13,9 @@ class TrainStep:
     """`train_step` and `test_step` for Keras' torch trainer."""
 
     def train_step(self: Any, data: Any) -> dict[str, Tensor]:
-        """Take one optimizer step on a batch and return the logs."""
+        """Take one optimizer step on a batch, unless it is not finite, and return the logs."""
         weights = self.trainable_weights
+        before = [variable.value.detach().clone() for variable in self.kept_variables]
         self.zero_grad()
         measured = self.compute_losses(data, training=True)
         loss, batch_size = measured["loss"]
@@ -24,10 +26,15 @@ class TrainStep:
                 for weight in weights
             ]
             norm = gradient_norm(gradients, self.optimizer.scale_loss(torch.ones_like(loss)))
-            self.optimizer.apply(gradients, weights)
-            self.step.assign_add(1)
+            finite = torch.isfinite(norm) & torch.isfinite(loss)
+            # A loss-scaling optimizer looks itself.
+            looks = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+            if looks or bool(finite):
+                self.optimizer.apply(gradients, weights)
+            self.finish_step(finite, before)
             measured = {name: (value.detach(), share) for name, (value, share) in measured.items()}
-            return self.update_metrics({**measured, "gradient_norm": (norm, batch_size)})
+            measured["gradient_norm"] = (norm, batch_size)
+            return self.update_metrics(measured, finite) | self.skipped_log()
 
     def test_step(self: Any, data: Any) -> dict[str, Tensor]:
         """Measure a batch and return the logs."""

@@ -3,6 +3,7 @@
 from keras_simmim.training.callbacks.checkpoint import Checkpoint
 from keras_simmim.training.callbacks.evaluate import Evaluate
 from keras_simmim.training.callbacks.step_losses import StepLosses
+from keras_simmim.training.callbacks.stop_when_skipping import StopWhenSkipping
 from keras_simmim.training.callbacks.watch import Watch
 
-__all__ = ["Checkpoint", "Evaluate", "StepLosses", "Watch"]
+__all__ = ["Checkpoint", "Evaluate", "StepLosses", "StopWhenSkipping", "Watch"]

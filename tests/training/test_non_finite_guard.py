@@ -1,0 +1,133 @@
+"""A step whose loss or gradients are not finite is skipped and counted, and changes nothing."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_simmim as ks
+
+
+def state(model):
+    """Everything that a step may change but the two counts of steps."""
+    counts = (model.step, model.skipped_steps)
+    variables = [*model.variables, *model.optimizer.variables]
+    return [
+        np.array(ops.convert_to_numpy(variable))
+        for variable in variables
+        if not any(variable is count for count in counts)
+    ]
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def poisoned(images, value=np.nan):
+    bad = images.astype("float32")
+    bad[3, 5, 7, 1] = value
+    return bad
+
+
+def with_running_state(make_model):
+    """A model with labels, running scales and branches that are skipped at random."""
+    backbone = ks.backbones.ViT(
+        (16, 24, 3), 4, num_layers=1, num_heads=2, hidden_dim=16, drop_path_rate=0.2
+    )
+    modalities = [ks.masking.SpatialMasking(), ks.masking.ColorMasking()]
+    return ks.SimMIM(
+        backbone,
+        ks.masking.IterativeMasking(modalities, block_size=8),
+        mask_on="pixels",
+        classifier=ks.heads.ClassificationHead(3),
+        embedding_metrics=True,
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_poisoned_batch_changes_nothing(make_model, images, labels, value):
+    model = with_running_state(make_model)
+    # Keras 3.15 cannot call fit twice with averages on JAX, whatever the model.
+    averages = keras.backend.backend() != "jax"
+    model.compile(keras.optimizers.AdamW(1e-3, use_ema=averages))
+    model.fit(images, labels, batch_size=8, verbose=0)
+    before = state(model)
+    logs = model.fit(poisoned(images, value), labels, batch_size=8, verbose=0).history
+    assert same(before, state(model))
+    assert logs["skipped_steps"] == [1]
+    assert int(ops.convert_to_numpy(model.step)) == 2
+    assert int(ops.convert_to_numpy(model.optimizer.iterations)) == 1
+    # And the run goes on.
+    model.fit(images, labels, batch_size=8, verbose=0)
+    assert not same(before, state(model))
+
+
+def test_the_logs_are_those_of_the_good_batches(make_model, images):
+    model = make_model()
+    model.compile(keras.optimizers.SGD(0.0))
+    good = model.evaluate(images[:4], verbose=0, return_dict=True)["loss"]
+    both = np.concatenate([images[:4], poisoned(images)[:4]])
+    logs = model.fit(both, batch_size=4, shuffle=False, verbose=0).history
+    assert np.isfinite(logs["loss"][0])
+    assert np.isfinite(logs["gradient_norm"][0])
+    assert logs["skipped_steps"] == [1]
+    assert abs(logs["loss"][0] - good) < 0.5 * good
+
+
+def test_a_classifier_and_its_metrics_skip_too(images):
+    labels = np.array([0, 1, 2, 0, 1, 2, 0, 1])
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    classifier = ks.ImageClassifier(backbone, 3, mixup=0.5)
+    metric = keras.metrics.SparseTopKCategoricalAccuracy(3, name="top")
+    classifier.compile(keras.optimizers.AdamW(1e-3), metrics=[metric])
+    both = np.concatenate([images, poisoned(images)])
+    labels = np.concatenate([labels, labels])
+    logs = classifier.fit(both, labels, batch_size=8, shuffle=False, verbose=0).history
+    assert logs["skipped_steps"] == [1]
+    assert logs["top"] == [1]
+    assert np.isfinite(logs["loss"]).all()
+    assert all(np.isfinite(array).all() for array in state(classifier))
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"], indirect=True)
+def test_in_half_precision_too(images, precision):
+    if precision == "mixed_float16" and keras.backend.backend() == "jax":
+        pytest.skip("JAX has no float16 attention on CPUs")
+    backbone = ks.backbones.ViT((16, 24, 3), 4, num_layers=1, num_heads=2, hidden_dim=16)
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(0.6, 2))
+    model.compile(keras.optimizers.AdamW(1e-3))
+    before = [np.array(ops.convert_to_numpy(weight)) for weight in model.trainable_weights]
+    logs = model.fit(poisoned(images), verbose=0).history
+    after = [np.array(ops.convert_to_numpy(weight)) for weight in model.trainable_weights]
+    assert same(before, after)
+    assert logs["skipped_steps"] == [1]
+
+
+def test_a_run_that_does_not_get_on_ends_with_an_explanation(make_model, images, tmp_path):
+    model = make_model()
+    model.compile(keras.optimizers.SGD(1e-3), stop_after_skipped=3)
+    before = state(model)
+    ends = []
+    told = keras.callbacks.LambdaCallback(on_train_end=lambda logs: ends.append(True))
+    with pytest.raises(FloatingPointError, match=r"the last 3 steps.*skipped"):
+        model.fit(poisoned(images), batch_size=8, epochs=50, verbose=0, callbacks=[told])
+    assert int(ops.convert_to_numpy(model.step)) == 3
+    assert ends == [True]
+    assert same(before, state(model))
+    # One bad step among good ones is no reason, nor are those of an earlier run.
+    mixed = np.concatenate([images, poisoned(images)])
+    model.fit(mixed, batch_size=8, epochs=4, shuffle=False, verbose=0)
+    assert int(ops.convert_to_numpy(model.skipped_steps)) == 3 + 4
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.stop_after_skipped == 3
+    assert int(ops.convert_to_numpy(loaded.skipped_steps)) == 7
+
+
+def test_it_can_be_told_to_go_on(make_model, images):
+    model = make_model()
+    model.compile(keras.optimizers.SGD(1e-3), stop_after_skipped=None)
+    model.fit(poisoned(images), batch_size=8, epochs=25, verbose=0)
+    assert int(ops.convert_to_numpy(model.skipped_steps)) == 25
+    with pytest.raises(ValueError, match="stop_after_skipped must be at least 1 or None, got 0"):
+        model.compile(stop_after_skipped=0)
