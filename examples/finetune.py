@@ -157,13 +157,21 @@ def pictures(
     predicted: np.ndarray,
     output: Path,
 ) -> None:
-    """The confusion matrix, and where the held-out images lie on two principal components."""
+    """The confusion matrix, and the held-out images on a map: UMAP where installed, else PCA."""
     import matplotlib as mpl
 
     mpl.use("agg")
     from matplotlib import pyplot
-    from sklearn.decomposition import PCA
     from sklearn.metrics import ConfusionMatrixDisplay
+
+    try:
+        import umap
+
+        method = umap.UMAP
+    except ImportError:
+        from sklearn import decomposition
+
+        method = decomposition.PCA
 
     names = classifier.class_names
     display = ConfusionMatrixDisplay.from_predictions(
@@ -171,11 +179,11 @@ def pictures(
     )
     display.figure_.savefig(output / "confusion.png", bbox_inches="tight")
     pooled = ks.evaluation.embed(classifier, held_out)
-    places = PCA(2).fit_transform(pooled)
+    places = method(n_components=2).fit_transform(pooled)
     figure, axes = pyplot.subplots()
     for label, name in enumerate(names):
         axes.scatter(*places[labels == label].T, s=8, label=name)
-    axes.set(title="Embeddings of held-out images, principal components")
+    axes.set(title=f"Embeddings of held-out images, {method.__name__}")
     axes.legend()
     figure.savefig(output / "embeddings.png", bbox_inches="tight")
 
