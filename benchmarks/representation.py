@@ -30,7 +30,7 @@ import keras_simmim as ks
 m = ks.masking
 RESULTS = Path(__file__).parent / "results" / "representation.jsonl"
 SIDES = {"color": 32, "cells": 64, "defects": 64}
-BUDGETS = (100, 400, None)
+BUDGETS = (20, 100, 400, None)
 SEEDS = range(3)
 BATCH = 64
 STEPS = 400  # of fine-tuning, with any number of labels
@@ -40,7 +40,7 @@ EPOCHS = {"spatial": 60, "multimodal": 20, "visible": 85, "semi-supervised": 60}
 ARMS = {
     "scratch": BUDGETS,
     "spatial": BUDGETS,
-    "spatial, shuffled labels": (100,),
+    "spatial, shuffled labels": (20, 100),
     "multimodal": (100,),
     "visible": (100,),
     "semi-supervised": (100,),

@@ -11,7 +11,7 @@ LATER = {"keras_cv", "keras_hub", "tensorflow_datasets", "matplotlib", "sklearn"
 IMPORT = """
 import sys, keras
 unwanted = sys.argv[1:]
-loaded = {"tensorflow", "keras_cv", "keras_hub", "matplotlib"} & set(unwanted) & set(sys.modules)
+loaded = {"tensorflow", "keras_cv", "keras_hub"} & set(unwanted) & set(sys.modules)
 assert not loaded, loaded
 sys.modules.update(dict.fromkeys(unwanted))
 import keras_simmim

@@ -138,7 +138,9 @@ def test_after_200_steps_what_it_hides_is_harder_than_random_blocks(adversarial)
     losses, masks = [], []
     for step in (-1, 200):
         encoded, hidden, _ = model.masked_features(pixels, step, training=False)
-        loss = model.mask_generator.hidden_loss(pixels, model.predict_pixels(encoded), hidden)
+        loss = model.mask_generator.hidden_loss(
+            pixels, model.predict_pixels(encoded, hidden), hidden
+        )
         losses.append(float(numbers(loss["learned"]).mean()))
         masks.append(numbers(hidden).reshape(64, -1))
     assert losses[1] > 1.15 * losses[0]
