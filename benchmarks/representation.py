@@ -286,6 +286,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only print what is there")
     parser.add_argument("--speed", action="store_true", help="only time the pretrainings")
     parser.add_argument("--arms", help="only these, separated by '+'")
+    parser.add_argument("--images", help="only these sets, separated by '+'")
     options = parser.parse_args()
     if options.speed:
         print(speed())
@@ -293,6 +294,8 @@ def main() -> None:
     missing = [] if options.table else [cell for cell in cells() if cell not in finished()]
     for cell in missing:
         if options.arms and cell[1] not in options.arms.split("+"):
+            continue
+        if options.images and cell[0] not in options.images.split("+"):
             continue
         started = time.time()
         result = run_cell(*cell)
