@@ -51,8 +51,9 @@ class ImageClassifier(ImageModel):
 
     Example:
     ```python
-    classifier = ImageClassifier(backbone, num_classes=3, recipe="auto")
-    classifier.fit(images, np.array([0, 1, 2, 0, 1, 2, 0, 1]), epochs=1, verbose=0)
+    classifier = ImageClassifier(backbone, num_classes=3, mixup=0.8, label_smoothing=0.1)
+    classifier.compile(keras.optimizers.AdamW(1e-3))
+    classifier.fit(images, np.array([0, 1, 2, 0, 1, 2, 0, 1]), verbose=0)
     classifier.predict(images, verbose=0).shape   # (8, 3)
     ```
     """
