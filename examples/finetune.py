@@ -57,8 +57,9 @@ def pretrained(name: str) -> ks.SimMIM:
     if path.suffix == ".keras":
         if not path.exists():
             sys.exit(f"--model {name}: there is no such file.")
-        return keras.saving.load_model(path)
     try:
+        if path.suffix == ".keras":
+            return keras.saving.load_model(path)
         return ks.SimMIM.from_preset(name)
     except (OSError, ValueError) as error:
         sys.exit(f"--model {name}: {error}")
