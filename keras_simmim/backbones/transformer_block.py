@@ -170,12 +170,10 @@ class TransformerBlock(keras.layers.Layer):
         projected = ops.reshape(
             self.project(tokens), (-1, shape[0], 3, self.num_heads, self.head_dim)
         )
-        attended = ops.dot_product_attention(
-            projected[:, :, 0],
-            projected[:, :, 1],
-            projected[:, :, 2],
-            bias=None if bias is None else ops.cast(bias, projected.dtype),
-        )
+        # Slices would each have a gradient as large as the whole.
+        query, key, value = ops.unstack(projected, 3, axis=2)
+        bias = None if bias is None else ops.cast(bias, projected.dtype)
+        attended = ops.dot_product_attention(query, key, value, bias=bias)
         return self.attention_output(ops.reshape(attended, (-1, self.num_heads * self.head_dim)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
