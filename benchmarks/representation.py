@@ -188,7 +188,7 @@ def run_cell(dataset: str, arm: str, budget: int | None, seed: int) -> dict[str,
 
 
 def cells() -> list[tuple[str, str, int | None, int]]:
-    """All cells, one seed after the other; kinds of pretraining are compared once a set of images."""
+    """All cells, one seed after the other; cells and defects share their pretraining."""
     arms = {"colors alone": BUDGETS, **ARMS}
     return [
         (dataset, arm, budget, seed)

@@ -54,9 +54,8 @@ def pretrained(name: str) -> ks.SimMIM:
     path = Path(name)
     if (path / "model.keras").exists():
         path = path / "model.keras"
-    if path.suffix == ".keras":
-        if not path.exists():
-            sys.exit(f"--model {name}: there is no such file.")
+    if path.suffix == ".keras" and not path.exists():
+        sys.exit(f"--model {name}: there is no such file.")
     try:
         if path.suffix == ".keras":
             return keras.saving.load_model(path)
