@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train test test-tensorflow test-jax test-torch lint clean
+.PHONY: train test test-tensorflow test-jax test-torch lint bench clean
 
 train: $(VENV)/.train
 	$(BIN)/python examples/train.py
@@ -17,6 +17,11 @@ lint: $(VENV)/.all
 
 test-tensorflow test-jax test-torch: test-%: $(VENV)/.all
 	KERAS_BACKEND=$* $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+# Every question of benchmarks/README.md that is about time; an hour or so.
+BENCHMARKS := peers resources masking data serving watching
+bench: $(VENV)/.all
+	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
