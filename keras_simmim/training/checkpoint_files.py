@@ -95,22 +95,19 @@ def read_state(path: Path) -> RunState:
     """
     try:
         content = json.loads((path / STATE).read_text(encoding="utf-8"))
-        said = content.pop("sha256")
-        if said != _digest(content):
+        if not isinstance(content, dict) or content.pop("sha256", None) != _digest(content):
             raise DamagedError(f"{STATE} is damaged: its checksum is another.")
-        if content["model_sha256"] != _sha256(path / MODEL):
+        if content.get("model_sha256") != _sha256(path / MODEL):
             raise DamagedError(f"{MODEL} is damaged: its checksum is another.")
-        return RunState(
-            **{field.name: content[field.name] for field in dataclasses.fields(RunState)}
-        )
+        return RunState.from_json(content)
     except DamagedError:
         raise
     except OSError as error:
-        raise DamagedError(
-            f"{Path(error.filename or '').name} cannot be read: {error.strerror}."
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DamagedError(f"{STATE} is damaged: {type(error).__name__}: {error}.") from error
+        name = Path(error.filename or path).name
+        raise DamagedError(f"{name} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise DamagedError(f"{STATE} is damaged: {reason}.") from error
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -41,6 +41,21 @@ class RunState:
             backend_seed=model.backend_seed or 0,
         )
 
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "RunState":
+        """The state that a file holds.
+
+        Raises:
+            KeyError: for one that is missing.
+            TypeError: for one of another type.
+        """
+        values = {field.name: content[field.name] for field in dataclasses.fields(cls)}
+        for name, value in values.items():
+            wanted = list if name in ("metrics", "seeds") else int
+            if type(value) is not wanted or (wanted is int and value < 0):
+                raise TypeError(f"{name} is {str(value)[:80]!r}")
+        return cls(**values)
+
     def restore_seeds(self, model: Any) -> None:
         """Put the random generators where they were.
 
@@ -70,12 +85,12 @@ def _values(variables: list[Any]) -> list[Any]:
 
 
 def _assign(name: str, variables: list[Tensor], values: list[Any]) -> None:
-    arrays = [
-        np.asarray(value, variable.dtype)
-        for variable, value in zip(variables, values, strict=False)
-    ]
     shapes = [tuple(variable.shape) for variable in variables]
-    if len(values) != len(variables) or [array.shape for array in arrays] != shapes:
+    try:
+        arrays = [np.asarray(v, d.dtype) for v, d in zip(values, variables, strict=True)]
+    except (ValueError, TypeError, OverflowError):
+        arrays = []
+    if [array.shape for array in arrays] != shapes:
         raise ValueError(
             f"the checkpoint holds the state of {len(values)} {name}, which are not those of the "
             f"model, {[variable.path for variable in variables]}."

@@ -1,10 +1,13 @@
 """An epoch that begins in its middle, where an interrupted run stopped."""
 
+import logging
 from typing import Any
 
 import keras
 
 from keras_simmim.training.run_state import RunState
+
+LOGGER = logging.getLogger("keras_simmim")
 
 
 class UnfinishedEpoch(keras.callbacks.Callback):
@@ -28,7 +31,10 @@ class UnfinishedEpoch(keras.callbacks.Callback):
         """Give the metrics, which Keras has just reset, what the epoch had measured."""
         self.params["first_batch"] = self.first_batch
         if self.state is not None and self.first_batch:
-            self.state.restore_metrics(self.model)
+            try:
+                self.state.restore_metrics(self.model)
+            except ValueError as error:
+                LOGGER.warning("The means of this epoch begin anew: %s", error)
         self.state = None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
