@@ -2,16 +2,21 @@
 
 import os
 import zipfile
+from pathlib import PurePosixPath
 from typing import Any
 
 import keras
+
+# Keras stores what it writes; beyond this an archive of a few bytes would fill the memory.
+_MOST_BYTES_FOR_A_BYTE = 100
+_LEAST_BYTES_TO_COUNT = 2**20
 
 
 def read_keras(path: str | os.PathLike[str]) -> Any:
     """Read a model that Keras saved.
 
     Keras refuses layers that hold code, such as Lambda, and builds nothing but its own and
-    registered classes.
+    registered classes; its weights may not point into other files.
 
     Args:
         path: a `.keras` file.
@@ -27,16 +32,24 @@ def read_keras(path: str | os.PathLike[str]) -> Any:
     except FileNotFoundError:
         raise
     except Exception as error:
-        # Keras raises a dozen kinds for damaged files, and its message may be pages long.
-        reason = str(error).strip().splitlines() or [""]
-        raise ValueError(
-            f"{path} cannot be read as a Keras model: {type(error).__name__}: {reason[0][:500]}"
-        ) from error
+        # Keras raises a dozen kinds for what is damaged, some with messages of pages.
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+        raise ValueError(f"{path} cannot be read as a Keras model: {reason}") from error
 
 
 def _check_archive(path: str) -> None:
-    """Raise for an archive of which a part is not what was written: Keras reads on."""
+    """Raise for parts that are damaged, on which Keras reads on, or that reach out of the file."""
     with zipfile.ZipFile(path) as archive:
+        for part in archive.infolist():
+            place = PurePosixPath(part.filename.replace("\\", "/"))
+            if place.is_absolute() or ".." in place.parts:
+                raise ValueError(f"the part {part.filename!r} lies outside of it.")
+            most = _MOST_BYTES_FOR_A_BYTE * part.compress_size
+            if part.file_size > max(most, _LEAST_BYTES_TO_COUNT):
+                raise ValueError(
+                    f"the part {part.filename!r} has {part.compress_size} bytes and unfolds to "
+                    f"{part.file_size}."
+                )
         damaged = archive.testzip()
     if damaged is not None:
-        raise ValueError(f"{damaged!r} in it is damaged.")
+        raise ValueError(f"the part {damaged!r} is damaged.")

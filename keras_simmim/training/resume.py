@@ -69,7 +69,10 @@ def resume(directory: str | os.PathLike[str]) -> Resumed | None:
             _set_aside(path)
             continue
         model = read_keras(path / MODEL)
-        state.restore_seeds(model)
+        try:
+            state.restore_seeds(model)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
         model.resumed = state
         return Resumed(model, state.epoch, state.batch, state.step, path)
     if reasons:

@@ -51,8 +51,8 @@ class RunState:
         """
         values = {field.name: content[field.name] for field in dataclasses.fields(cls)}
         for name, value in values.items():
-            wanted = list if name in ("metrics", "seeds") else int
-            if type(value) is not wanted or (wanted is int and value < 0):
+            is_list = name in ("metrics", "seeds")
+            if not (type(value) is list if is_list else type(value) is int and value >= 0):
                 raise TypeError(f"{name} is {str(value)[:80]!r}")
         return cls(**values)
 

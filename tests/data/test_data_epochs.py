@@ -69,7 +69,7 @@ def test_an_epoch_can_begin_in_its_middle(source, make, coloured_folder):
 
 
 def test_a_first_batch_that_is_not_there_is_refused(make, coloured_folder):
-    with pytest.raises(ValueError, match="first_batch must be below 5, .* got 5"):
+    with pytest.raises(ValueError, match=r"first_batch must be below 5, .* got 5"):
         make(first_batch=5)
     with pytest.raises(ValueError, match="first_batch must be 0 if training=False, got 1"):
         make(first_batch=1, training=False)

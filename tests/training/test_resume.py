@@ -42,7 +42,7 @@ def fine_tuning():
     return model
 
 
-class Interrupted(Exception):
+class InterruptedRunError(Exception):
     pass
 
 
@@ -56,7 +56,7 @@ class Interrupt(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.steps -= 1
         if self.steps == 0:
-            raise Interrupted
+            raise InterruptedRunError
 
 
 class Record(keras.callbacks.Callback):
@@ -101,7 +101,7 @@ def test_a_resumed_run_repeats_the_uninterrupted_one(
         fit = {"epochs": 3, "initial_epoch": place.get("epoch", 0), "callbacks": callbacks}
         try:
             model.fit(data(images, labels, **place), verbose=0, **fit)
-        except Interrupted:
+        except InterruptedRunError:
             keras.utils.set_random_seed(steps)  # Nothing may depend on it.
             run = ks.training.resume(tmp_path / "checkpoints")
             model, place = run.model, {"epoch": run.epoch, "first_batch": run.batch}
