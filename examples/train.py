@@ -129,22 +129,24 @@ def measured(knn: ks.evaluation.KNN | None, model: ks.SimMIM) -> float | None:
     return knn and dict(knn(model))["knn_accuracy"]
 
 
-def interrupted(options: argparse.Namespace) -> ks.training.Resumed | None:
-    """The run that --output holds, if it is to be continued; its settings are kept there too."""
+def keep_settings(options: argparse.Namespace) -> None:
+    """Write down how the run was begun, or see that it goes on in the same way."""
     settings = {name: str(getattr(options, name)) for name in SETTINGS}
-    file, checkpoints = options.output / "settings.json", options.output / "checkpoints"
-    if not options.resume and checkpoints.exists():
+    file = options.output / "settings.json"
+    if not options.resume and (options.output / "checkpoints").exists():
         sys.exit(f"--output: {options.output} holds a run; continue it with --resume.")
     if options.resume and file.exists():
         for name, value in json.loads(file.read_text())["settings"].items():
             if settings[name] != value:
                 sys.exit(f"--{name.replace('_', '-')}: {options.output} was begun with {value}.")
-    else:
-        options.output.mkdir(parents=True, exist_ok=True)
-        content = {"settings": settings, **ks.training.environment()}
-        file.write_text(json.dumps(content, indent=2))
+        return
+    options.output.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"settings": settings, **ks.training.environment()}, indent=2))
+
+
+def interrupted(options: argparse.Namespace) -> ks.training.Resumed | None:
     try:
-        return ks.training.resume(checkpoints) if options.resume else None
+        return ks.training.resume(options.output / "checkpoints") if options.resume else None
     except ValueError as error:
         sys.exit(f"--resume: {error}")
 
@@ -162,6 +164,7 @@ def main() -> None:
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"--data {options.data}: {str(error).strip().splitlines()[0]}")
     images, pictures = first_images(train), first_images(held_out)[:8]
+    keep_settings(options)
     print(split)
     print(f"{train.image_count} images to train on, {held_out.image_count} held out.")
 
