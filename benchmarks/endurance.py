@@ -116,7 +116,7 @@ def kill(process: int, folder: Path, while_saving: bool) -> bool:
             os.kill(process, signal.SIGKILL)
             os.waitpid(process, 0)
             return True
-        time.sleep(0.001)
+        time.sleep(0.005)
     return False
 
 
