@@ -212,9 +212,7 @@ class ImageModel(TrainStep, keras.Model):
                 raise ValueError(
                     f"the resumed run goes on with {wanted} of fit and of its data, got {given}."
                 )
-            if epochs is not None:
-                epochs.rewind()
-        return UnfinishedEpoch(state, first_batch)
+        return UnfinishedEpoch(state, first_batch, epochs)
 
     def get_compile_config(self) -> Config | None:
         """What `compile` was given; Keras would save what "auto" came to on this backend."""

@@ -1,5 +1,6 @@
 """A run that was interrupted, where it can go on."""
 
+import itertools
 import logging
 import os
 from pathlib import Path
@@ -81,7 +82,9 @@ def resume(directory: str | os.PathLike[str]) -> Resumed | None:
 
 
 def _set_aside(path: Path) -> None:
+    names = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    places = (path.with_name(f"damaged-{path.name}{name}") for name in names)
     try:
-        path.rename(path.with_name(f"damaged-{path.name}"))
+        path.rename(next(place for place in places if not place.exists()))
     except OSError as error:
         LOGGER.warning("It could not be renamed: %s", error)

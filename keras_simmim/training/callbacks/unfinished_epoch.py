@@ -19,17 +19,22 @@ class UnfinishedEpoch(keras.callbacks.Callback):
     Args:
         state: of the resumed run, whose logged means go on; None lets them begin anew.
         first_batch: with which batch the first epoch begins.
+        epochs: of the data of `ks.data`, None for others. A resumed run rewinds them: Keras has
+            looked at a batch, which is a whole epoch where only one is left.
     """
 
-    def __init__(self, state: RunState | None, first_batch: int) -> None:
+    def __init__(self, state: RunState | None, first_batch: int, epochs: Any) -> None:
         super().__init__()
         self.state = state
         self.first_batch = first_batch
+        self.epochs = epochs
         self._ends_early = False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Give the metrics, which Keras has just reset, what the epoch had measured."""
         self.params["first_batch"] = self.first_batch
+        if self.state is not None and self.epochs is not None:
+            self.epochs.rewind()
         if self.state is not None and self.first_batch:
             try:
                 self.state.restore_metrics(self.model)
