@@ -34,6 +34,7 @@ ACCUMULATE = 16  # batches that make one update
 SEED = 0  # of weights, masks, order, crops and flips
 PICTURES = 8  # images whose reconstructions TensorBoard shows
 PICTURES_EVERY = 5  # epochs
+SAVE_EVERY = 1000  # steps, within an epoch
 
 
 def arguments() -> argparse.Namespace:
@@ -74,8 +75,11 @@ def dataset(options: argparse.Namespace, **settings):
     return ks.data.image_folder(options.data, labels=None, **settings)
 
 
-def training_set(options: argparse.Namespace, recipe: ks.training.PretrainingRecipe, epoch: int):
-    settings = {"batch_size": options.batch_size, "limit": options.limit, "epoch": epoch}
+def training_set(
+    options: argparse.Namespace, recipe: ks.training.PretrainingRecipe, epoch: int, first_batch: int
+):
+    settings = {"batch_size": options.batch_size, "limit": options.limit}
+    settings |= {"epoch": epoch, "first_batch": first_batch}
     return dataset(options, **settings, **recipe.augmentation)
 
 
@@ -106,13 +110,22 @@ def constants(model: ks.SimMIM) -> tuple:
     return model.backbone.image_shape, {**model.optimizer.get_config(), "name": None}
 
 
+def continued(checkpoints: Path) -> ks.training.Resumed | None:
+    try:
+        return ks.training.resume(checkpoints)
+    except ValueError as error:
+        sys.exit(f"--resume: {error}")
+
+
 def main() -> None:
     options = arguments()
     started = time.time()
     keras.utils.set_random_seed(options.seed)
     if options.mixed_precision:
         keras.config.set_dtype_policy("mixed_bfloat16")
-    output, saved = options.output, options.output / "model.keras"
+    output, checkpoints = options.output, options.output / "checkpoints"
+    if not options.resume and checkpoints.exists():
+        sys.exit(f"--output: {output} holds a run; continue it with --resume.")
     try:
         recipe = ks.training.pretraining_recipe(options.recipe, steps_per_epoch=1, batch_size=1)
     except ValueError as error:
@@ -120,13 +133,13 @@ def main() -> None:
     options.image_size = options.image_size or recipe.image_size
     epochs = min(options.epochs or recipe.epochs, recipe.epochs)
     try:
-        train = training_set(options, recipe, epoch=0)
+        train = training_set(options, recipe, epoch=0, first_batch=0)
         to_look_at = pictures(options)
     # TFDS asks for archives that it may not download by an AssertionError.
     except (AssertionError, ImportError, OSError, ValueError) as error:
         sys.exit(f"--data {options.data}: {str(error).strip().splitlines()[0]}")
 
-    steps_per_epoch, epoch = int(train.cardinality()), 0
+    steps_per_epoch, epoch, batch = int(train.cardinality()), 0, 0
     accumulate = min(options.accumulate, steps_per_epoch)
     recipe = dataclasses.replace(
         recipe, steps_per_epoch=steps_per_epoch, batch_size=options.batch_size * accumulate
@@ -135,13 +148,14 @@ def main() -> None:
         model = new_model(options, recipe, accumulate)
     except (TypeError, ValueError) as error:
         sys.exit(f"--model, --image-size: {error}")
-    if options.resume and saved.exists():
-        asked, model = model, keras.saving.load_model(saved)
-        if constants(model) != constants(asked):
-            sys.exit(f"--resume: {saved} was trained with another recipe, image or batch size.")
-        epoch = int(keras.ops.convert_to_numpy(model.step)) // steps_per_epoch
-        train = training_set(options, recipe, epoch)
-        print(f"Continuing {output} after epoch {epoch}.")
+    if options.resume and (run := continued(checkpoints)):
+        asked, model = model, run.model
+        steps = run.epoch * steps_per_epoch + run.batch
+        if constants(model) != constants(asked) or run.step != steps:
+            sys.exit(f"--resume: {output} was begun with another recipe, image or batch size.")
+        epoch, batch = run.epoch, run.batch
+        train = training_set(options, recipe, epoch, batch)
+        print(f"Continuing {output} after epoch {epoch}, batch {batch}.")
     print(f"Backend: {keras.backend.backend()}. Data: {options.data}. Seed: {options.seed}.")
     print(f"{train.image_count} images, {steps_per_epoch} batches an epoch, {epochs} epochs.")
     print(f"Recipe: {recipe.name}, {accumulate} × {options.batch_size} images an update.")
@@ -150,14 +164,18 @@ def main() -> None:
     losses = ks.training.callbacks.StepLosses(output / "losses.csv")
     callbacks = [
         losses,
-        ks.training.callbacks.Checkpoint(saved),
+        ks.training.callbacks.Checkpoint(checkpoints, SAVE_EVERY),
         ks.training.callbacks.Watch(to_look_at, output / "logs", every=PICTURES_EVERY),
         keras.callbacks.TensorBoard(output / "logs", write_graph=False),
     ]
     fit_started = time.time()
     # The data set shuffles itself, anew in every epoch.
     model.fit(train, epochs=epochs, initial_epoch=epoch, callbacks=callbacks, shuffle=False)
-    images_seen = max(epochs - epoch, 0) * steps_per_epoch * options.batch_size
+    steps = max(epochs - epoch, 0) * steps_per_epoch - batch
+    images_seen = steps * options.batch_size
+    # Renamed when it is whole, as the checkpoints are.
+    model.save(output / ".model.keras")
+    os.replace(output / ".model.keras", output / "model.keras")
     loss_first, loss_last = losses.first_and_last()
     summary = {
         "backend": keras.backend.backend(),

@@ -22,6 +22,8 @@ import keras_simmim as ks
 
 PATCH = 16  # pixels; the mask hides blocks of one patch
 HELD_OUT = 0.2  # share of the images that are never trained on
+# What a run that is continued must have in common with its beginning.
+SETTINGS = ("data", "batch_size", "image_size", "limit", "seed", "mixed_precision")
 
 
 def arguments() -> argparse.Namespace:
@@ -35,8 +37,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--mixed-precision", action="store_true", help="compute in bfloat16")
     parser.add_argument("--resume", action="store_true", help="continue what --output holds")
+    parser.add_argument("--save-every", type=int, default=500, help="steps, within an epoch")
     options = parser.parse_args()
-    for name, least in (("epochs", 1), ("batch_size", 1), ("limit", 2), ("seed", 0)):
+    least_of = {"epochs": 1, "batch_size": 1, "limit": 2, "seed": 0, "save_every": 1}
+    for name, least in least_of.items():
         if getattr(options, name) is not None and getattr(options, name) < least:
             parser.error(f"--{name.replace('_', '-')} must be at least {least}")
     if options.image_size < 1 or options.image_size % PATCH:
@@ -59,11 +63,11 @@ def solar_cells(limit: int | None) -> tuple[np.ndarray, np.ndarray]:
     return images[chosen, ..., None], np.unique(types, return_inverse=True)[1][chosen]
 
 
-def datasets(options: argparse.Namespace, epoch: int) -> tuple:
+def datasets(options: argparse.Namespace, epoch: int = 0, first_batch: int = 0) -> tuple:
     """Images to train on, the same and the held-out ones unchanged, and what is held out."""
     train = {name: getattr(options, name) for name in ("image_size", "batch_size", "seed")}
     plain = {**train, "training": False}
-    train |= {"epoch": epoch}
+    train |= {"epoch": epoch, "first_batch": first_batch}
     if options.data == "elpv":
         images, labels = solar_cells(options.limit)
         # Neighbouring files show cells of one module: whole stretches of files are held out.
@@ -125,39 +129,61 @@ def measured(knn: ks.evaluation.KNN | None, model: ks.SimMIM) -> float | None:
     return knn and dict(knn(model))["knn_accuracy"]
 
 
+def keep_settings(options: argparse.Namespace) -> None:
+    """Write down how the run was begun, or see that it goes on in the same way."""
+    settings = {name: str(getattr(options, name)) for name in SETTINGS}
+    file = options.output / "settings.json"
+    if not options.resume and (options.output / "checkpoints").exists():
+        sys.exit(f"--output: {options.output} holds a run; continue it with --resume.")
+    if options.resume and file.exists():
+        for name, value in json.loads(file.read_text())["settings"].items():
+            if settings[name] != value:
+                sys.exit(f"--{name.replace('_', '-')}: {options.output} was begun with {value}.")
+        return
+    options.output.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"settings": settings, **ks.training.environment()}, indent=2))
+
+
+def interrupted(options: argparse.Namespace) -> ks.training.Resumed | None:
+    try:
+        return ks.training.resume(options.output / "checkpoints") if options.resume else None
+    except ValueError as error:
+        sys.exit(f"--resume: {error}")
+
+
 def main() -> None:
     options = arguments()
     started = time.time()
     keras.utils.set_random_seed(options.seed)
     if options.mixed_precision:
         keras.config.set_dtype_policy("mixed_bfloat16")
-    output, saved = options.output, options.output / "model.keras"
+    output = options.output
     print(f"Backend: {keras.backend.backend()}. Data: {options.data}. Seed: {options.seed}.")
     try:
-        train, reference, held_out, split = datasets(options, epoch=0)
+        train, reference, held_out, split = datasets(options)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"--data {options.data}: {str(error).strip().splitlines()[0]}")
     images, pictures = first_images(train), first_images(held_out)[:8]
+    keep_settings(options)
     print(split)
     print(f"{train.image_count} images to train on, {held_out.image_count} held out.")
 
-    steps_per_epoch, epoch = int(train.cardinality()), 0
+    steps_per_epoch, epoch, batch = int(train.cardinality()), 0, 0
     model = new_model(images, options.seed, options.epochs * steps_per_epoch)
     knn = neighbours(reference, held_out)
     knn_before = measured(knn, model)
-    if options.resume and saved.exists():
-        model = keras.saving.load_model(saved)
-        if model.backbone.image_shape != images.shape[1:]:
-            sys.exit(f"--image-size: {saved} was trained on {model.backbone.image_shape}.")
-        epoch = int(keras.ops.convert_to_numpy(model.step)) // steps_per_epoch
-        train = datasets(options, epoch)[0]
-        print(f"Continuing {output} after epoch {epoch}.")
+    if run := interrupted(options):
+        model, epoch, batch = run.model, run.epoch, run.batch
+        if run.step != epoch * steps_per_epoch + batch:
+            sys.exit(f"--data: {output} was begun with another number of images.")
+        train = datasets(options, epoch, batch)[0]
+        print(f"Continuing {output} after epoch {epoch}, batch {batch}.")
     print(f"{model.count_params():,} parameters. Results go to {output}.")
 
     losses = ks.training.callbacks.StepLosses(output / "losses.csv")
     callbacks = [
         losses,
-        ks.training.callbacks.Checkpoint(saved),
+        ks.training.callbacks.Checkpoint(output / "checkpoints", options.save_every),
         ks.training.callbacks.Watch(pictures, output / "logs", every=5),
         keras.callbacks.TensorBoard(output / "logs", histogram_freq=5, write_graph=False),
     ]
@@ -167,8 +193,11 @@ def main() -> None:
     fit_started = time.time()
     # The data set shuffles itself, anew in every epoch.
     model.fit(train, epochs=options.epochs, initial_epoch=epoch, callbacks=callbacks, shuffle=False)
-    images_seen = (options.epochs - epoch) * steps_per_epoch * options.batch_size
-    images_per_second = images_seen / (time.time() - fit_started)
+    steps = max(options.epochs - epoch, 0) * steps_per_epoch - batch
+    images_per_second = steps * options.batch_size / (time.time() - fit_started)
+    # Renamed when it is whole, as the checkpoints are.
+    model.save(output / ".model.keras")
+    os.replace(output / ".model.keras", output / "model.keras")
 
     knn_after = measured(knn, model)
     values = "no labels" if knn_after is None else f"{knn_before:.3f} before, {knn_after:.3f} after"

@@ -12,7 +12,11 @@ from keras import ops
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend import TrainStep
 from keras_simmim.normalisation import IMAGENET_MEAN, IMAGENET_STD, per_channel
+from keras_simmim.training.callbacks.checkpoint import Checkpoint
+from keras_simmim.training.callbacks.seed_steps import SeedSteps
 from keras_simmim.training.callbacks.stop_when_skipping import StopWhenSkipping
+from keras_simmim.training.callbacks.unfinished_epoch import UnfinishedEpoch
+from keras_simmim.training.run_state import RunState
 from keras_simmim.types import Config, Tensor
 
 
@@ -58,6 +62,9 @@ class ImageModel(TrainStep, keras.Model):
         self.trackers: list[keras.metrics.Metric] = []
         # Keras lets no layer, and no list of metrics, be added to a model that is built.
         self.extra = SimpleNamespace(metrics=[])
+        # What `ks.training.resume` leaves for the next `fit`.
+        self.resumed: RunState | None = None
+        self.backend_seed: int | None = None
 
     def add_step(self) -> None:
         """Create the count of steps: an optimizer's own stands still while it accumulates."""
@@ -164,11 +171,17 @@ class ImageModel(TrainStep, keras.Model):
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """`keras.Model.fit`; a `tf.data.Dataset` is taken in its own order without a warning.
 
+        Callbacks that save checkpoints run behind all others, so that what those have written is
+        there when it is counted.
+
         Raises:
             FloatingPointError: after `stop_after_skipped` steps in a row that were not finite.
+            ValueError: after `ks.training.resume`, for an `initial_epoch` or for data of
+                `ks.data` that do not go on where the run stopped.
         """
         if hasattr(x, "element_spec"):
             kwargs.setdefault("shuffle", False)
+        unfinished = self._unfinished_epoch(x, kwargs)
         guard = StopWhenSkipping(self.stop_after_skipped)
         callbacks = kwargs.pop("callbacks", None) or []
         if not isinstance(callbacks, keras.callbacks.CallbackList):
@@ -176,9 +189,30 @@ class ImageModel(TrainStep, keras.Model):
                 *(callbacks if isinstance(callbacks, list | tuple) else [callbacks]),
                 guard,
             ]
+            callbacks.sort(key=lambda callback: isinstance(callback, Checkpoint))
+            callbacks = [unfinished, SeedSteps(), *callbacks]
         history = super().fit(x, *args, callbacks=callbacks, **kwargs)
         guard.raise_if_stopped()
         return history
+
+    def _unfinished_epoch(self, x: Any, arguments: Config) -> UnfinishedEpoch:
+        """What lets `fit` go on in the middle of an epoch, if the data and the model do."""
+        state, self.resumed = self.resumed, None
+        epochs = getattr(x, "epochs", None)
+        first_batch = getattr(epochs, "first_batch", 0)
+        if first_batch and arguments.get("steps_per_epoch"):
+            raise ValueError("steps_per_epoch cannot be given with data that has a first_batch.")
+        if state is not None:
+            given = {"initial_epoch": arguments.get("initial_epoch", 0), "first_batch": first_batch}
+            wanted = {"initial_epoch": state.epoch, "first_batch": state.batch}
+            if epochs is not None:
+                given["epoch"], wanted["epoch"] = epochs.epoch, state.epoch
+            if given != wanted:
+                self.resumed = state
+                raise ValueError(
+                    f"the resumed run goes on with {wanted} of fit and of its data, got {given}."
+                )
+        return UnfinishedEpoch(state, first_batch, epochs)
 
     def get_compile_config(self) -> Config | None:
         """What `compile` was given; Keras would save what "auto" came to on this backend."""

@@ -33,13 +33,14 @@ def from_preset(name: str, **arguments: Any) -> SimMIM:
     if name in presets:
         return presets[name](**arguments)
     address = os.fspath(name)
-    if address.startswith("hf://") or address.endswith(".pth") or pathlib.Path(address).is_dir():
+    is_file = address.endswith((".pth", ".keras"))
+    if address.startswith("hf://") or is_file or pathlib.Path(address).is_dir():
         from keras_simmim import checkpoints
 
         return checkpoints.load(address, **arguments)
     raise ValueError(
-        f"preset must be one of {sorted(presets)}, a file that ends in .pth, a directory, or "
-        f"hf://owner/name, got {name!r}."
+        f"preset must be one of {sorted(presets)}, a file that ends in .pth or .keras, a "
+        f"directory, or hf://owner/name, got {name!r}."
     )
 
 

@@ -346,8 +346,8 @@ class SimMIM(ImageModel):
 
         Args:
             name: a function of `keras_simmim.presets`, such as "simmim_vit_base"; an official
-                ".pth" file; a directory, by `save_to_preset` or in Hugging Face's format; or
-                "hf://owner/name" for one on the Hugging Face hub.
+                ".pth" file; a ".keras" file; a directory, by `save_to_preset` or in Hugging
+                Face's format; or "hf://owner/name" for one on the Hugging Face hub.
             **arguments: of the preset; checkpoints take image_shape, to which their positions
                 are interpolated.
 

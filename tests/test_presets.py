@@ -157,5 +157,5 @@ def test_the_papers_masks_and_head():
 
 
 def test_what_is_no_preset_is_named():
-    with pytest.raises(ValueError, match=r"'simmim_swin_base'.*\.pth, a directory.*got 'vit_b'"):
+    with pytest.raises(ValueError, match=r"'simmim_swin_base'.*\.keras, a directory.*got 'vit_b'"):
         ks.SimMIM.from_preset("vit_b")

@@ -11,3 +11,11 @@ def gradient_norm(gradients: Sequence[Tensor], loss_scale: Tensor) -> Tensor:
     """Euclidean norm of all gradients together, with the loss scale taken out: a scalar."""
     squares = [ops.sum(ops.square(ops.cast(gradient, "float32"))) for gradient in gradients]
     return ops.sqrt(sum(squares)) / loss_scale
+
+
+def poisoned_unless(finite: Tensor, gradients: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients, or NaN in their place, so that a loss-scaling optimizer skips the step.
+
+    It looks at the gradients alone; the loss may be infinite where they are not.
+    """
+    return [ops.where(finite, gradient, float("nan")) for gradient in gradients]

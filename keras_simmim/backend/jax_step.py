@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import keras
 
-from keras_simmim.backend.gradients import gradient_norm
+from keras_simmim.backend.gradients import gradient_norm, poisoned_unless
 from keras_simmim.types import Tensor
 
 
@@ -25,9 +25,12 @@ class TrainStep:
         )(trainable, non_trainable, optimizer, data)
         norm = gradient_norm(gradients, scale)
         finite = jax.numpy.isfinite(norm) & jax.numpy.isfinite(measured["loss"][0])
+        # A loss-scaling optimizer must see what it is to skip.
+        scales = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        if scales:
+            gradients = poisoned_unless(finite, gradients)
         new = self.optimizer.stateless_apply(optimizer, gradients, trainable)
-        # A loss-scaling optimizer looks itself.
-        if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+        if not scales:
             new = jax.tree.map(
                 lambda value, old: jax.numpy.where(finite, value, old),
                 tuple(map(list, new)),

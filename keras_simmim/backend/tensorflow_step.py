@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_simmim.backend.gradients import gradient_norm
+from keras_simmim.backend.gradients import gradient_norm, poisoned_unless
 from keras_simmim.types import Tensor
 
 
@@ -42,9 +42,10 @@ class TrainStep:
         return self.update_metrics(self.compute_losses(data, training=False))
 
     def _apply_if(self: Any, finite: Tensor, gradients: list, weights: list, replicas: int) -> None:
-        """Apply the gradients if they are finite; a loss-scaling optimizer looks itself."""
+        """Apply the gradients if the step is finite."""
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            self.optimizer.apply(gradients, weights)
+            # It must see what it is to skip.
+            self.optimizer.apply(poisoned_unless(finite, gradients), weights)
         elif replicas == 1:
             tf.cond(finite, lambda: self.optimizer.apply(gradients, weights), lambda: None)
         else:

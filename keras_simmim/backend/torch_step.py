@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import torch
 
-from keras_simmim.backend.gradients import gradient_norm
+from keras_simmim.backend.gradients import gradient_norm, poisoned_unless
 from keras_simmim.types import Tensor
 
 
@@ -27,9 +27,10 @@ class TrainStep:
             ]
             norm = gradient_norm(gradients, self.optimizer.scale_loss(torch.ones_like(loss)))
             finite = torch.isfinite(norm) & torch.isfinite(loss)
-            # A loss-scaling optimizer looks itself.
-            looks = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
-            if looks or bool(finite):
+            # A loss-scaling optimizer must see what it is to skip.
+            if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+                self.optimizer.apply(poisoned_unless(finite, gradients), weights)
+            elif bool(finite):
                 self.optimizer.apply(gradients, weights)
             self.finish_step(finite, before)
             measured = {name: (value.detach(), share) for name, (value, share) in measured.items()}

@@ -1,12 +1,12 @@
 """Checkpoints of this and of other libraries, read into a `SimMIM`."""
 
-import json
 import pathlib
 from typing import Any
 
 from keras_simmim.checkpoints import preset_directory
 from keras_simmim.checkpoints.hugging_face import from_hugging_face
-from keras_simmim.checkpoints.hugging_face_files import download, read_directory
+from keras_simmim.checkpoints.hugging_face_files import download, read_directory, read_json
+from keras_simmim.checkpoints.keras_file import read_keras
 from keras_simmim.checkpoints.official import from_official
 from keras_simmim.checkpoints.preset_directory import save
 from keras_simmim.checkpoints.pth import read_pth
@@ -16,32 +16,55 @@ __all__ = ["load", "save"]
 
 
 def load(address: str, image_shape: tuple[int, int, int] | None = None) -> SimMIM:
-    """Read a checkpoint.
+    """Read a checkpoint. Nothing that it holds is executed, and no file outside of it is read.
 
     Args:
-        address: an official ".pth" file; a directory, by `SimMIM.save_to_preset` or in Hugging
-            Face's format; or "hf://owner/name".
+        address: an official ".pth" file; a ".keras" file; a directory, by
+            `SimMIM.save_to_preset` or in Hugging Face's format; or "hf://owner/name".
         image_shape: (H, W, C) of the images to pretrain on, in pixels, to which positions are
             interpolated; the checkpoint's if None.
 
     Raises:
+        FileNotFoundError: if there is nothing at the address.
         ValueError: for a file that is damaged, or does not fit.
         OSError: for a hub that cannot be reached.
+        ImportError: for a format that needs a package which is not installed.
     """
+    try:
+        return _load(address, image_shape)
+    except (OSError, ImportError):
+        raise
+    except Exception as error:
+        # Sizes and types that make no network are found by whatever they reach first.
+        if isinstance(error, ValueError) and address.removeprefix("hf://") in str(error):
+            raise
+        reason = " ".join(str(error).split())[:500]
+        raise ValueError(f"{address} cannot be read: {type(error).__name__}: {reason}") from error
+
+
+def _load(address: str, image_shape: tuple[int, int, int] | None) -> SimMIM:
     if address.endswith(".pth"):
         arrays, metadata = read_pth(address)
         return from_official(arrays, metadata, address, image_shape)
+    if address.endswith(".keras"):
+        model = read_keras(address)
+        if not isinstance(model, SimMIM):
+            raise ValueError(f"{address} holds no SimMIM, but a {type(model).__name__}.")
+        return _of_shape(model, image_shape, address)
     directory = download(address) if address.startswith("hf://") else pathlib.Path(address)
     if (directory / preset_directory.CONFIG).exists():
-        model = preset_directory.read(directory)
-        if image_shape is not None and tuple(image_shape) != model.backbone.image_shape:
-            raise ValueError(
-                f"{address} was saved for image_shape={model.backbone.image_shape}, got "
-                f"{image_shape}; make another SimMIM around model.backbone.resize(image_shape)."
-            )
-        return model
+        return _of_shape(preset_directory.read(directory), image_shape, address)
     arrays, config = read_directory(directory)
     return from_hugging_face(arrays, config, address, image_shape, **_normalisation(directory))
+
+
+def _of_shape(model: SimMIM, image_shape: tuple[int, int, int] | None, address: str) -> SimMIM:
+    if image_shape is not None and tuple(image_shape) != model.backbone.image_shape:
+        raise ValueError(
+            f"{address} was saved for image_shape={model.backbone.image_shape}, got "
+            f"{image_shape}; make another SimMIM around model.backbone.resize(image_shape)."
+        )
+    return model
 
 
 def _normalisation(directory: pathlib.Path) -> dict[str, Any]:
@@ -49,9 +72,9 @@ def _normalisation(directory: pathlib.Path) -> dict[str, Any]:
     file = directory / "preprocessor_config.json"
     if not file.exists():
         return {}
-    config = json.loads(file.read_text(encoding="utf-8"))
+    config = read_json(file)
     return {
-        name: tuple(255 * value for value in config[key])
+        name: tuple(255 * float(value) for value in config[key])
         for name, key in (("mean", "image_mean"), ("std", "image_std"))
         if key in config
     }

@@ -38,6 +38,9 @@ _BLOCK = {
     "mlp_output": "output.dense",
 }
 
+# Swin's masks grow with the image, and no weight shows its size.
+_LARGEST_SIDE = 4096
+
 
 def hugging_face_names(name: str, vit: bool) -> tuple[str, ...]:
     """What Hugging Face calls one of our weights: three names for queries, keys and values."""
@@ -80,6 +83,7 @@ def from_hugging_face(
         raise ValueError(
             f"{source} has hidden_act {config['hidden_act']!r}; only the exact 'gelu' can be read."
         )
+    _check_sizes(arrays, config, source)
     try:
         backbone = _vit(config) if kind == "vit" else _swin(config)
     except KeyError as error:
@@ -87,6 +91,30 @@ def from_hugging_face(
     model = paper_simmim(backbone, **normalisation)
     load_weights(model, arrays, lambda name: hugging_face_names(name, kind == "vit"), source)
     return resized(model, image_shape)
+
+
+def _check_sizes(arrays: Mapping[str, np.ndarray], config: Mapping[str, Any], source: str) -> None:
+    """Refuse the configuration of a network far larger than its weights: it is built first."""
+    lengths = max((max(array.shape, default=0) for array in arrays.values()), default=0)
+    most = {
+        "num_hidden_layers": len(arrays),
+        "depths": len(arrays),
+        "hidden_size": lengths,
+        "embed_dim": lengths,
+        "intermediate_size": lengths,
+        "num_channels": lengths,
+        "patch_size": lengths,
+        "window_size": lengths,
+        "mlp_ratio": lengths,
+        "image_size": _LARGEST_SIDE,
+    }
+    for name, largest in most.items():
+        value = config.get(name, 0)
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int | float) and not number <= largest:
+                raise ValueError(
+                    f"{source}: config.json says {name}={value!r}, which its weights do not have."
+                )
 
 
 def _image_shape(config: Mapping[str, Any]) -> tuple[int, int, int]:

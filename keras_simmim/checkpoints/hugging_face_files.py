@@ -35,7 +35,7 @@ def read_directory(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str,
         ImportError: where safetensors is not installed.
     """
     path = pathlib.Path(path)
-    config = _read_json(path / "config.json")
+    config = read_json(path / "config.json")
     if (path / "model.safetensors").exists():
         return _read_safetensors(path / "model.safetensors"), config
     index = path / "model.safetensors.index.json"
@@ -50,7 +50,7 @@ def read_directory(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str,
 
 
 def _read_shards(index: pathlib.Path) -> dict[str, np.ndarray]:
-    places = _read_json(index).get("weight_map")
+    places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
         raise ValueError(f"{index} is damaged: its 'weight_map' does not name a file per tensor.")
     arrays: dict[str, np.ndarray] = {}
@@ -63,7 +63,8 @@ def _read_shards(index: pathlib.Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _read_json(file: pathlib.Path) -> dict[str, Any]:
+def read_json(file: pathlib.Path) -> dict[str, Any]:
+    """Read a JSON object, or raise a ValueError that names the file."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -52,7 +52,11 @@ def read(directory: pathlib.Path) -> SimMIM:
     try:
         config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
         model = keras.saving.deserialize_keras_object(config)
+        if not isinstance(model, SimMIM):
+            raise ValueError(f"{CONFIG} describes no SimMIM, but a {type(model).__name__}.")
         model.load_weights(directory / WEIGHTS)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{directory} is a damaged preset: {error}") from error
+    except Exception as error:
+        # Keras and HDF5 raise a dozen kinds for what is damaged.
+        reason = " ".join(str(error).split())[:500]
+        raise ValueError(f"{directory} is a damaged preset: {reason}") from error
     return model

@@ -22,6 +22,7 @@ def from_arrays(
     training: bool = True,
     seed: int = 0,
     epoch: int = 0,
+    first_batch: int = 0,
     crop_scale: tuple[float, float] = (0.67, 1.0),
     crop_ratio: tuple[float, float] = (3 / 4, 4 / 3),
     flip: bool = True,
@@ -40,6 +41,8 @@ def from_arrays(
         seed: seed of order, crops and flips.
         epoch: number of the first iteration over the data set; each further one is the next epoch.
             It counts as one when it gets to its third batch.
+        first_batch: with which batch of its epoch the first iteration begins, 0 or more, to go on
+            where an interrupted run stopped. `cardinality()` stays that of a whole epoch.
         crop_scale: bounds of a training crop's share of the image's area.
         crop_ratio: bounds of a training crop's width divided by its height.
         flip: whether half of the training views are mirrored left to right.
@@ -69,7 +72,7 @@ def from_arrays(
     classes = None if labels is None else as_labels(labels, count)
     size = (height, width) if image_size is None else image_size
     views = Views(size, training, crop_scale, crop_ratio, flip)
-    epochs = Epochs(training, seed, epoch)
+    epochs = Epochs(training, seed, epoch, first_batch)
     with tf.device("CPU:0"):
         pixels = tf.constant(pixels)
 

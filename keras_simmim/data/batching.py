@@ -18,6 +18,7 @@ def batched(
     drop_remainder: bool | None,
     image_count: int | None,
     is_exact: bool = True,
+    may_drop: bool = False,
 ) -> tf.data.Dataset:
     """Returns the batches of one epoch, a different one at every iteration in training.
 
@@ -30,27 +31,55 @@ def batched(
             it is the only one.
         image_count: images in an epoch, None if that is not known.
         is_exact: False if fewer than `image_count` may come.
+        may_drop: whether `load` leaves out records, so that an epoch that begins in its middle
+            must load what it leaves out.
+
+    Returns:
+        The data set. Its `epochs` are those given.
 
     Raises:
-        ValueError: if `drop_remainder` would leave nothing.
+        ValueError: if `drop_remainder` would leave nothing, or the epoch has no first batch of
+            that number.
     """
     batch_size = arguments.as_integer("batch_size", batch_size, minimum=1)
     drop = _drop_remainder(drop_remainder, epochs.training, batch_size, image_count)
 
     @tf.autograph.experimental.do_not_convert
-    def numbered(epoch_seed: tf.Tensor) -> tf.data.Dataset:
+    def numbered(epoch_seed: tf.Tensor, left_out: tf.Tensor) -> tf.data.Dataset:
         def with_seed(position: tf.Tensor, record: Any) -> tuple[Any, tf.Tensor]:
             return record, tf.stack([epoch_seed, position])
 
-        return records_of(epoch_seed).enumerate().map(with_seed)
+        records = records_of(epoch_seed).enumerate()
+        if epochs.first_batch and not may_drop:
+            records = records.skip(left_out * batch_size)
+        return records.map(with_seed)
 
     views = load(epochs.start().flat_map(numbered))
     batches = views.batch(batch_size, drop_remainder=drop)
     batch_count = None
     if image_count is not None and is_exact:
         batch_count = image_count // batch_size if drop else -(-image_count // batch_size)
+    if epochs.first_batch:
+        _check_first_batch(epochs.first_batch, batch_count)
+        if may_drop:
+            batches = epochs.leave_out(batches)
+    elif batch_count is not None:
         batches = batches.apply(tf.data.experimental.assert_cardinality(batch_count))
-    return epochs.count(batches.prefetch(tf.data.AUTOTUNE), batch_count)
+    dataset = epochs.count(batches.prefetch(tf.data.AUTOTUNE), batch_count)
+    if epochs.first_batch:
+        # The iterations differ in length; Keras asks once, and needs that of a whole epoch.
+        dataset.cardinality = lambda: tf.constant(batch_count, tf.int64)
+    dataset.epochs = epochs
+    return dataset
+
+
+def _check_first_batch(first_batch: int, batch_count: int | None) -> None:
+    if batch_count is None:
+        raise ValueError(f"first_batch={first_batch} needs a known number of batches an epoch.")
+    if first_batch >= batch_count:
+        raise ValueError(
+            f"first_batch must be below {batch_count}, the batches of an epoch, got {first_batch}."
+        )
 
 
 def _drop_remainder(

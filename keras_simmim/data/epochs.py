@@ -16,28 +16,46 @@ class Epochs:
     than three). A look at the first two batches therefore does not use an epoch up: `fit` takes
     such a look on JAX and torch whenever something in the model is still to be built.
 
+    The first iteration can begin in the middle of its epoch, as the resumption of an interrupted
+    one; how many batches it leaves out lives in a second variable, until it counts as an epoch.
+
     Args:
         training: False for the same order and seeds at every iteration.
         seed: an integer of at most 64 bits.
         epoch: number of the first iteration, 0 or more.
+        first_batch: with which batch the first iteration begins, 0 or more.
     """
 
-    def __init__(self, training: bool, seed: int, epoch: int) -> None:
+    def __init__(self, training: bool, seed: int, epoch: int, first_batch: int = 0) -> None:
         self.training = training
         self.seed = arguments.as_seed(seed)
-        epoch = arguments.as_integer("epoch", epoch, minimum=0)
+        self.epoch = arguments.as_integer("epoch", epoch, minimum=0)
+        self.first_batch = arguments.as_integer("first_batch", first_batch, minimum=0)
+        if first_batch and not training:
+            raise ValueError(f"first_batch must be 0 if training=False, got {first_batch}.")
         with tf.init_scope(), tf.device("CPU:0"):
-            self._next = tf.Variable(epoch, trainable=False, dtype=tf.int64, name="epoch")
+            self._next, self._left_out = (
+                tf.Variable(value, trainable=False, dtype=tf.int64, name=name)
+                for value, name in ((epoch, "epoch"), (first_batch, "first_batch"))
+            )
+
+    def rewind(self) -> None:
+        """Go back to where the first iteration began."""
+        self._next.assign(self.epoch)
+        self._left_out.assign(self.first_batch)
 
     def start(self) -> tf.data.Dataset:
-        """Returns a data set of one int64 scalar, the seed of the epoch that starts."""
+        """Returns a data set of the seed of the epoch that starts, and the batches to leave out.
+
+        Both are int64 scalars.
+        """
 
         @tf.autograph.experimental.do_not_convert
-        def epoch_seed(seed: tf.Tensor) -> tf.Tensor:
+        def beginning(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             epoch = self._next.read_value() if self.training else tf.zeros((), tf.int64)
-            return _full_range((), tf.stack([seed, epoch]))
+            return _full_range((), tf.stack([seed, epoch])), self._left_out.read_value()
 
-        return tf.data.Dataset.from_tensors(tf.constant(self.seed, tf.int64)).map(epoch_seed)
+        return tf.data.Dataset.from_tensors(tf.constant(self.seed, tf.int64)).map(beginning)
 
     def order(self, count: int, epoch_seed: tf.Tensor) -> tf.Tensor:
         """Returns the int64 indices (count,) in the order of the epoch."""
@@ -47,15 +65,26 @@ class Epochs:
         keys = _full_range((count,), tf.stack([epoch_seed, tf.constant(-1, tf.int64)]))
         return tf.cast(tf.argsort(keys, stable=True), tf.int64)
 
+    def leave_out(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """Returns `batches` without those that come before the first iteration's first."""
+        # Once the iteration has counted as an epoch, nothing that follows is left out.
+        numbered = batches.enumerate().filter(lambda number, _: number >= self._left_out)
+        return numbered.map(lambda _, batch: batch)
+
     def count(self, batches: tf.data.Dataset, batch_count: int | None) -> tf.data.Dataset:
         """Returns `batches` unchanged, but for counting their iterations as epochs."""
         if not self.training:
             return batches
-        counted_at = 0 if batch_count is None else min(PEEK, batch_count - 1)
 
         @tf.autograph.experimental.do_not_convert
         def note(number: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
-            self._next.assign_add(tf.cast(number == counted_at, tf.int64))
+            counted_at = tf.zeros((), tf.int64)
+            if batch_count is not None:
+                counted_at = tf.minimum(batch_count - 1 - self._left_out, PEEK)
+            counts = tf.cast(number == counted_at, tf.int64)
+            with tf.control_dependencies([counts]):
+                self._next.assign_add(counts)
+                self._left_out.assign(self._left_out * (1 - counts))
             return batch
 
         # A prefetch that TensorFlow adds by itself would hand out, and count, one batch too early.

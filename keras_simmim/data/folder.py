@@ -28,6 +28,7 @@ def image_folder(
     training: bool = True,
     seed: int = 0,
     epoch: int = 0,
+    first_batch: int = 0,
     limit: int | None = None,
     validation_split: float | None = None,
     subset: str | None = None,
@@ -56,6 +57,8 @@ def image_folder(
         seed: seed of order, crops and flips.
         epoch: number of the first iteration over the data set; each further one is the next epoch.
             It counts as one when it gets to its third batch.
+        first_batch: with which batch of its epoch the first iteration begins, 0 or more, to go on
+            where an interrupted run stopped. `cardinality()` stays that of a whole epoch.
         limit: most images to use, chosen at random by `seed` and evenly over the classes.
         validation_split: share of the images, taken evenly from the classes, that is held out,
             between 0 and 1; None splits nothing. Equal seeds split alike.
@@ -100,7 +103,7 @@ def image_folder(
     """
     leave_gpu_to_backend()
     views = Views(image_size, training, crop_scale, crop_ratio, flip)
-    epochs = Epochs(training, seed, epoch)
+    epochs = Epochs(training, seed, epoch, first_batch)
     channels = arguments.as_choice("channels", channels, (1, 3))
     on_error = arguments.as_choice("on_error", on_error, ("skip", "raise"))
     paths, classes, class_names = _listed(
@@ -148,6 +151,7 @@ def image_folder(
         drop_remainder=drop_remainder,
         image_count=count,
         is_exact=refills or on_error == "raise",
+        may_drop=on_error == "skip",
     )
     dataset.class_names = class_names
     dataset.file_paths = paths

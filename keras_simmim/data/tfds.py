@@ -23,6 +23,7 @@ def from_tfds(
     training: bool = True,
     seed: int = 0,
     epoch: int = 0,
+    first_batch: int = 0,
     limit: int | None = None,
     channels: int = 3,
     crop_scale: tuple[float, float] = (0.67, 1.0),
@@ -48,6 +49,8 @@ def from_tfds(
         seed: seed of order, crops and flips.
         epoch: number of the first iteration over the data set; each further one is the next epoch.
             It counts as one when it gets to its third batch.
+        first_batch: with which batch of its epoch the first iteration begins, 0 or more, to go on
+            where an interrupted run stopped. `cardinality()` stays that of a whole epoch.
         limit: most images to use, the first ones: TFDS stores its data sets shuffled.
         channels: 3 for colour or 1 for grey.
         crop_scale: bounds of a training crop's share of the image's area.
@@ -79,7 +82,7 @@ def from_tfds(
     """
     leave_gpu_to_backend()
     views = Views(image_size, training, crop_scale, crop_ratio, flip)
-    epochs = Epochs(training, seed, epoch)
+    epochs = Epochs(training, seed, epoch, first_batch)
     channels = arguments.as_choice("channels", channels, (1, 3))
     buffer = arguments.as_integer("shuffle_buffer", shuffle_buffer, minimum=1)
     source, class_names, has_labels = _prepared(name, split, data_dir, download)

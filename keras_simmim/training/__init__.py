@@ -1,9 +1,11 @@
 """What stands around `fit`: the official recipes, their optimizer and rates, and callbacks."""
 
 from keras_simmim.training import callbacks
+from keras_simmim.training.environment import environment
 from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, fine_tuning_recipe
 from keras_simmim.training.layer_decay import layer_multiplier
 from keras_simmim.training.pretraining_recipe import PretrainingRecipe, pretraining_recipe
+from keras_simmim.training.resume import Resumed, resume
 from keras_simmim.training.selective_adamw import SelectiveAdamW
 from keras_simmim.training.warmup_cosine import WarmupCosine
 from keras_simmim.training.warmup_milestones import WarmupMilestones
@@ -11,11 +13,14 @@ from keras_simmim.training.warmup_milestones import WarmupMilestones
 __all__ = [
     "FineTuningRecipe",
     "PretrainingRecipe",
+    "Resumed",
     "SelectiveAdamW",
     "WarmupCosine",
     "WarmupMilestones",
     "callbacks",
+    "environment",
     "fine_tuning_recipe",
     "layer_multiplier",
     "pretraining_recipe",
+    "resume",
 ]

@@ -4,8 +4,6 @@ import inspect
 import os
 from typing import Any
 
-import keras
-
 from keras_simmim.backbones import Backbone
 from keras_simmim.types import Config
 
@@ -54,8 +52,10 @@ def pretrained(
 
 
 def _load(address: str) -> Any:
-    if address.endswith(".keras"):
-        return keras.saving.load_model(address)
+    # Both import the models, which import this package.
+    from keras_simmim.checkpoints.keras_file import read_keras
     from keras_simmim.simmim import SimMIM
 
+    if address.endswith(".keras"):
+        return read_keras(address)
     return SimMIM.from_preset(address)

@@ -45,6 +45,38 @@ def test_folder_resumes(coloured_folder):
     np.testing.assert_array_equal(epoch_of(uninterrupted), epoch_of(resumed))
 
 
+@pytest.mark.parametrize("source", ["arrays", "folder with a broken file"])
+def test_an_epoch_can_begin_in_its_middle(source, make, coloured_folder):
+    if source != "arrays":
+        folder = coloured_folder(10)
+        (folder / "03.png").write_bytes(b"broken")
+
+        def make(**place):
+            return data.image_folder(folder, 8, 2, **place)
+
+    uninterrupted = make()
+    epochs = [list(uninterrupted.as_numpy_iterator()) for _ in range(3)]
+    for first_batch in (1, 2, 4) if source == "arrays" else (2,):
+        resumed = make(epoch=1, first_batch=first_batch)
+        assert int(resumed.cardinality()) == 5
+        if first_batch < 3:
+            next(iter(resumed))  # A look counts neither as an epoch nor as the part of one.
+        for expected in (epochs[1][first_batch:], epochs[2]):
+            batches = list(resumed.as_numpy_iterator())
+            assert len(batches) == len(expected)
+            for batch, wanted in zip(batches, expected, strict=True):
+                np.testing.assert_array_equal(batch, wanted)
+
+
+def test_a_first_batch_that_is_not_there_is_refused(make, coloured_folder):
+    with pytest.raises(ValueError, match=r"first_batch must be below 5, .* got 5"):
+        make(first_batch=5)
+    with pytest.raises(ValueError, match="first_batch must be 0 if training=False, got 1"):
+        make(first_batch=1, training=False)
+    with pytest.raises(ValueError, match="first_batch must be at least 0"):
+        make(first_batch=-1)
+
+
 def test_a_look_at_two_batches_is_no_epoch(make):
     dataset = make()
     first, second = (epoch_of(make(epoch=epoch)) for epoch in (0, 1))

@@ -21,7 +21,7 @@ def run(make_model, images, tmp_path_factory):
     losses = callbacks.StepLosses(folder / "losses.csv")
     watched = [
         losses,
-        callbacks.Checkpoint(folder / "models" / "model.keras"),
+        callbacks.Checkpoint(folder / "checkpoints", keep=1),
         callbacks.Watch(images[:2], folder / "logs", every=5),
     ]
     history = model.fit(images, batch_size=4, epochs=2, verbose=0, callbacks=watched)
@@ -48,18 +48,38 @@ def test_a_resumed_run_drops_what_its_checkpoint_does_not_know(run):
     again.on_train_begin()
     assert again.losses == losses.losses
 
-    with (folder / "longer.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["step", "loss"], *enumerate(range(7))])
-    longer = callbacks.StepLosses(folder / "longer.csv")
-    longer.set_model(model)
-    longer.on_train_begin()
-    assert longer.losses == [0.0, 1.0, 2.0, 3.0]
+    # The last row was cut short; what is missing was never recorded.
+    for rows, expected in (
+        ([0, 1, 2, 3, 4, 5], [0.0, 1.0, 2.0, 3.0]),
+        ([0, 1, 2], [0.0, 1.0, np.nan, np.nan]),
+    ):
+        text = "step,loss\n" + "".join(f"{row},{row}.0\n" for row in rows)
+        (folder / "longer.csv").write_text(text.removesuffix(".0\n"))
+        longer = callbacks.StepLosses(folder / "longer.csv")
+        longer.set_model(model)
+        longer.on_train_begin()
+        np.testing.assert_array_equal(longer.losses, expected)
+        written = (folder / "longer.csv").read_text().splitlines()
+        assert len(written) == 1 + 4
+
+
+def test_a_skipped_step_has_no_loss(make_model, images, tmp_path):
+    model = make_model()
+    model.compile(keras.optimizers.SGD(0.0))
+    poisoned = images.astype("float32")
+    poisoned[4] = np.nan
+    losses = callbacks.StepLosses(tmp_path / "losses.csv")
+    history = model.fit(poisoned, batch_size=2, shuffle=False, verbose=0, callbacks=[losses])
+    assert [bool(np.isfinite(loss)) for loss in losses.losses] == [True, True, False, True]
+    assert np.nanmean(losses.losses) == pytest.approx(history.history["loss"][0], rel=1e-5)
+    assert losses.first_and_last() == (losses.losses[0], losses.losses[3])
 
 
 def test_checkpoint_holds_the_trained_model_and_nothing_else(run, images):
     model, _, _, folder = run
-    assert [path.name for path in (folder / "models").iterdir()] == ["model.keras"]
-    loaded = keras.saving.load_model(folder / "models" / "model.keras")
+    (checkpoint,) = (folder / "checkpoints").iterdir()
+    assert sorted(path.name for path in checkpoint.iterdir()) == ["model.keras", "run.json"]
+    loaded = keras.saving.load_model(checkpoint / "model.keras")
     np.testing.assert_allclose(loaded.embed(images), model.embed(images), atol=1e-6)
     assert int(keras.ops.convert_to_numpy(loaded.step)) == 4
 
@@ -80,7 +100,8 @@ def test_watch_writes_pictures_and_distributions_of_the_last_epoch(run):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: callbacks.Checkpoint("model.h5"), "path must end in .keras, got 'model.h5'"),
+        (lambda: callbacks.Checkpoint("run", every=0), "every must be at least 1, got 0"),
+        (lambda: callbacks.Checkpoint("run", keep=0), "keep must be at least 1, got 0"),
         (lambda: callbacks.Watch(np.zeros((0, 8, 8, 3)), "logs"), "images must hold at least one"),
         (lambda: callbacks.Watch(np.zeros((1, 8, 8, 3)), "logs", every=0), "every must be at l"),
     ],

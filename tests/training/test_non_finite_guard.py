@@ -89,18 +89,60 @@ def test_a_classifier_and_its_metrics_skip_too(images):
     assert all(np.isfinite(array).all() for array in state(classifier))
 
 
+def convolutional(cls=ks.SimMIM, **averages):
+    """A model that computes in any precision on any backend, with a state of every kind."""
+    keras.utils.set_random_seed(0)
+    images = keras.Input((16, 24, 3))
+    maps = keras.layers.Conv2D(4, 4, 4, name="patches")(images)
+    maps = keras.layers.Dropout(0.2)(keras.layers.BatchNormalization()(maps))
+    network = keras.Model(images, keras.layers.Conv2D(4, 3, padding="same")(maps))
+    backbone = ks.backbones.from_keras(network, mask_at="patches")
+    modalities = [ks.masking.SpatialMasking(), ks.masking.ColorMasking()]
+    generator = ks.masking.IterativeMasking(modalities, block_size=8)
+    model = cls(backbone, generator, mask_on="pixels")
+    model.compile(keras.optimizers.AdamW(1e-2, **averages))
+    return model
+
+
+def without_scale(model):
+    """The state but for a loss scale, which falls as it must."""
+    counts = (model.step, model.skipped_steps)
+    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    variables = [v for v in model.variables if not any(v is count for count in counts)]
+    return [np.array(ops.convert_to_numpy(v)) for v in [*variables, *inner.variables]]
+
+
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"], indirect=True)
-def test_in_half_precision_too(images, precision):
-    if precision == "mixed_float16" and keras.backend.backend() == "jax":
-        pytest.skip("JAX has no float16 attention on CPUs")
-    backbone = ks.backbones.ViT((16, 24, 3), 4, num_layers=1, num_heads=2, hidden_dim=16)
-    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(0.6, 2))
-    model.compile(keras.optimizers.AdamW(1e-3))
-    before = [np.array(ops.convert_to_numpy(weight)) for weight in model.trainable_weights]
-    logs = model.fit(poisoned(images), verbose=0).history
-    after = [np.array(ops.convert_to_numpy(weight)) for weight in model.trainable_weights]
-    assert same(before, after)
+def test_nothing_but_the_counts_tells_of_a_poisoned_step(images, precision):
+    both = np.concatenate([images, poisoned(images, np.inf)])
+    clean, other = (convolutional(use_ema=True, ema_momentum=0.5) for _ in range(2))
+    logs = [
+        model.fit(data, batch_size=8, shuffle=False, verbose=0).history
+        for model, data in ((clean, images), (other, both))
+    ]
+    assert same(without_scale(clean), without_scale(other))
+    assert [log.pop("skipped_steps") for log in logs] == [[0], [1]]
+    assert logs[0] == logs[1]
+    assert int(ops.convert_to_numpy(other.step)) == 2
+
+
+class InfiniteLoss(ks.SimMIM):
+    """Its loss is infinite, and its gradients are not."""
+
+    def compute_losses(self, data, training):
+        losses = super().compute_losses(data, training)
+        loss, weight = losses["loss"]
+        return {**losses, "loss": (loss + float("inf"), weight)}
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"], indirect=True)
+def test_a_loss_alone_is_enough(images, precision):
+    model = convolutional(InfiniteLoss)
+    model.optimizer.build(model.trainable_variables)
+    before = without_scale(model)
+    logs = model.fit(images, batch_size=8, verbose=0).history
     assert logs["skipped_steps"] == [1]
+    assert same(before, without_scale(model))
 
 
 def test_a_run_that_does_not_get_on_ends_with_an_explanation(make_model, images, tmp_path):

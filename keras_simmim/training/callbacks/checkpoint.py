@@ -1,40 +1,87 @@
-"""The whole model after every epoch, never half-written."""
+"""The whole run after every epoch, and in between, never half-written."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 import keras
+from keras import ops
+
+from keras_simmim.training import checkpoint_files
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the model with its optimizer after every epoch, to one `.keras` file.
+    """Saves the run after every epoch and every so many steps, for `ks.training.resume`.
 
-    The file is written beside its place and then renamed, so that a run that is killed while
-    saving leaves the epoch before.
+    A checkpoint is a folder `step-…` with the model as Keras saves it, `model.keras`, and what
+    that lacks: the place in the data, the epoch's metrics, the state of dropout, and checksums.
+    It is written beside its place, waited for until the disk has it, and then renamed, so that a
+    run that is killed at any moment leaves the last good one. `fit` of `SimMIM` and
+    `ImageClassifier` runs it behind all other callbacks.
 
     Args:
-        path: the file, ending in `.keras`.
+        directory: of the run's checkpoints.
+        every: training steps between two checkpoints within an epoch, at least 1; None saves at
+            the end of the epochs alone.
+        keep: how many of the newest are kept, at least 1. Two or more, so that a damaged one can
+            be done without.
 
     Raises:
-        ValueError: for another ending.
+        ValueError: for `every` or `keep` below 1; as training begins, for a directory with
+            checkpoints of later steps, which are another run's.
 
     Example:
     ```python
-    model.fit(dataset, callbacks=[Checkpoint("runs/first/model.keras")])
-    model = keras.saving.load_model("runs/first/model.keras")
+    checkpoint = Checkpoint("runs/first/checkpoints", every=1000)
+    model.fit(dataset, epochs=100, callbacks=[checkpoint])
     ```
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, directory: str | os.PathLike[str], every: int | None = None, keep: int = 3
+    ) -> None:
         super().__init__()
-        self.path = Path(path)
-        if self.path.suffix != ".keras":
-            raise ValueError(f"path must end in .keras, got {os.fspath(path)!r}.")
+        for name, value in (("every", every), ("keep", keep)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value!r}.")
+        self.directory = Path(directory)
+        self.every = every
+        self.keep = keep
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """See that the directory is this run's, and clear what a kill left there."""
+        self._step = int(ops.convert_to_numpy(self.model.step))
+        last = max(checkpoint_files.checkpoints(self.directory), default=0)
+        if last > self._step:
+            raise ValueError(
+                f"directory {str(self.directory)!r} holds a checkpoint of step {last}, but the "
+                f"model has {self._step} steps behind it: go on with ks.training.resume, or "
+                "choose another directory."
+            )
+        checkpoint_files.remove_unfinished(self.directory)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Begin to count the epoch's batches, where an interrupted one stopped."""
+        self._epoch = epoch
+        self._batch = self.params.get("first_batch", 0)
+        self._before = self._step - self._batch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save, if it is this step's turn; the epoch's last step is saved with the epoch."""
+        self._batch = self.params.get("first_batch", 0) + batch + 1
+        last, self._step = self._step, self._before + self._batch
+        is_turn = self.every is not None and self._step // self.every > last // self.every
+        if is_turn and self._batch != self.params["steps"]:
+            self._save(self._epoch, self._batch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self.path.with_name(f".{self.path.stem}.part.keras")
-        self.model.save(aside)
-        os.replace(aside, self.path)
+        """Save the beginning of the next epoch, or where this one was stopped early."""
+        steps = self.params["steps"]
+        if steps is not None and self._batch < steps:
+            self._save(epoch, self._batch)
+        else:
+            self._save(epoch + 1, 0)
+
+    def _save(self, epoch: int, batch: int) -> None:
+        checkpoint_files.write(self.model, self.directory, epoch, batch)
+        checkpoint_files.remove_all_but(self.directory, self.keep)

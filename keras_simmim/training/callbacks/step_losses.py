@@ -1,7 +1,8 @@
 """The loss of every step, in a file that a resumed run continues."""
 
-import csv
+import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ class StepLosses(keras.callbacks.Callback):
     """Records the training loss of every single step as CSV rows (step, loss).
 
     Keras logs the mean since the epoch began; this takes the mean apart again, for batches of
-    equal size. Rows are written after each epoch. A run that resumes with the same file keeps
-    the rows before its first step and drops those that the interrupted epoch left.
+    equal size. A step that was skipped because it was not finite has the loss NaN. Each row is
+    written with its step. A run that resumes with the same file keeps the rows before its first
+    step and drops those that came after its checkpoint.
 
     Args:
         path: the CSV file.
@@ -33,34 +35,56 @@ class StepLosses(keras.callbacks.Callback):
         self.losses: list[float] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Read what earlier runs recorded."""
-        steps = int(keras.ops.convert_to_numpy(self.model.step))
-        self.losses = []
-        if self.path.exists():
-            with self.path.open(newline="") as file:
-                self.losses = [float(row["loss"]) for row in csv.DictReader(file)][:steps]
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start a new mean."""
-        self._running_sum = 0.0
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Take this step's loss out of the mean so far."""
-        total = float((logs or {})["loss"]) * (batch + 1)
-        self.losses.append(total - self._running_sum)
-        self._running_sum = total
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the file anew, beside its place, and rename it."""
+        """Read what earlier runs recorded, and write the file anew without what they lost."""
+        steps = _number(self.model.step)
+        self._skipped = _number(self.model.skipped_steps)
+        self.losses = _recorded(self.path)[:steps]
+        self.losses += [math.nan] * (steps - len(self.losses))
         self.path.parent.mkdir(parents=True, exist_ok=True)
         aside = self.path.with_name(f".{self.path.name}.part")
-        with aside.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["step", "loss"])
-            writer.writerows(enumerate(self.losses))
+        rows = (f"{step},{loss!r}\n" for step, loss in enumerate(self.losses))
+        aside.write_text("step,loss\n" + "".join(rows))
         os.replace(aside, self.path)
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start a new mean, or take up that of an interrupted epoch."""
+        done = self.params.get("first_batch", 0)
+        self._counted = sum(map(math.isfinite, self.losses[len(self.losses) - done :]))
+        mean = float(keras.ops.convert_to_numpy(self.model.trackers[0].result()))
+        self._running_sum = mean * self._counted
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Take this step's loss out of the mean so far, and append it to the file."""
+        logs = logs or {}
+        skipped, loss = round(float(logs["skipped_steps"])), math.nan
+        if skipped == self._skipped:
+            self._counted += 1
+            total = float(logs["loss"]) * self._counted
+            loss, self._running_sum = total - self._running_sum, total
+        self._skipped = skipped
+        # Opened for each row: what is written stays, whenever the run is killed.
+        with self.path.open("a") as file:
+            file.write(f"{len(self.losses)},{loss!r}\n")
+        self.losses.append(loss)
+
     def first_and_last(self) -> tuple[float, float]:
-        """Mean loss of the first and of the last tenth of all steps."""
-        tenth = max(1, len(self.losses) // 10)
-        return float(np.mean(self.losses[:tenth])), float(np.mean(self.losses[-tenth:]))
+        """Mean loss of the first and of the last tenth of all steps that were not skipped."""
+        losses = [loss for loss in self.losses if math.isfinite(loss)]
+        tenth = max(1, len(losses) // 10)
+        return float(np.mean(losses[:tenth])), float(np.mean(losses[-tenth:]))
+
+
+def _recorded(path: Path) -> list[float]:
+    """The losses of a file, up to a row that was cut short."""
+    losses: list[float] = []
+    if path.exists():
+        for line in path.read_text().splitlines(keepends=True)[1:]:
+            row = re.fullmatch(r"(\d+),(\S+)\n", line)
+            if row is None or int(row[1]) != len(losses):
+                break
+            losses.append(float(row[2]))
+    return losses
+
+
+def _number(variable: Any) -> int:
+    return int(keras.ops.convert_to_numpy(variable))

@@ -37,6 +37,11 @@ class StopWhenSkipping(keras.callbacks.Callback):
             self.model.stop_training = True
         self._skipped = skipped
 
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Stay stopped, whatever a callback before this one has decided since."""
+        if self.stopped:
+            self.model.stop_training = True
+
     def raise_if_stopped(self) -> None:
         """Raise FloatingPointError if it stopped the run."""
         if self.stopped:

@@ -1,0 +1,128 @@
+"""Checkpoints of a run on disk: one folder each, whole or not there at all."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_simmim.training.run_state import RunState
+
+MODEL, STATE = "model.keras", "run.json"
+_FOLDER = re.compile(r"step-(\d{8,18})")
+_ASIDE = re.compile(r"\.step-\d{8,18}\.(part|old)")
+
+
+class DamagedError(ValueError):
+    """Why a checkpoint is not what was written."""
+
+
+def checkpoints(directory: Path) -> dict[int, Path]:
+    """The checkpoints' folders by their steps, the oldest first."""
+    if not directory.is_dir():
+        return {}
+    found = [(_FOLDER.fullmatch(path.name), path) for path in directory.iterdir()]
+    return dict(sorted((int(match[1]), path) for match, path in found if match))
+
+
+def write(model: Any, directory: Path, epoch: int, batch: int) -> Path:
+    """Write a checkpoint beside its place, to the disk, and then rename it.
+
+    Args:
+        model: a compiled `SimMIM` or `ImageClassifier`.
+        directory: of the run's checkpoints.
+        epoch: number of the epoch that is to go on.
+        batch: how many of its batches are done.
+
+    Returns:
+        The checkpoint's folder.
+    """
+    state = RunState.of(model, epoch, batch)
+    place = directory / f"step-{state.step:08d}"
+    aside, old = (directory / f".{place.name}.{ending}" for ending in ("part", "old"))
+    for left in (aside, old):
+        shutil.rmtree(left, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        model.save(aside / MODEL)
+        content = {
+            **dataclasses.asdict(state),
+            "versions": {"keras": keras.version(), "backend": keras.backend.backend()},
+            "model_sha256": _sha256(aside / MODEL),
+        }
+        content["sha256"] = _digest(content)
+        (aside / STATE).write_text(json.dumps(content, indent=1), encoding="utf-8")
+        for path in (aside / MODEL, aside / STATE, aside):
+            _to_disk(path)
+        if place.exists():
+            os.rename(place, old)
+        os.rename(aside, place)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    _to_disk(directory)
+    shutil.rmtree(old, ignore_errors=True)
+    return place
+
+
+def remove_all_but(directory: Path, keep: int) -> None:
+    """Remove all checkpoints but the newest `keep`."""
+    for path in list(checkpoints(directory).values())[:-keep]:
+        # Under its own name, a folder that is half removed would look like a checkpoint.
+        old = path.with_name(f".{path.name}.old")
+        os.rename(path, old)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Remove what a run that was killed while saving left behind."""
+    if directory.is_dir():
+        for path in directory.iterdir():
+            if _ASIDE.fullmatch(path.name):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def read_state(path: Path) -> RunState:
+    """Read the state of a checkpoint, and see whether its files are what was written.
+
+    Raises:
+        DamagedError: if they are not.
+    """
+    try:
+        content = json.loads((path / STATE).read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.pop("sha256", None) != _digest(content):
+            raise DamagedError(f"{STATE} is damaged: its checksum is another.")
+        if content.get("model_sha256") != _sha256(path / MODEL):
+            raise DamagedError(f"{MODEL} is damaged: its checksum is another.")
+        return RunState.from_json(content)
+    except DamagedError:
+        raise
+    except OSError as error:
+        name = Path(error.filename or path).name
+        raise DamagedError(f"{name} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise DamagedError(f"{STATE} is damaged: {reason}.") from error
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until the disk has a file, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,90 @@
+"""A run that was interrupted, where it can go on."""
+
+import itertools
+import logging
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from keras_simmim.training.checkpoint_files import MODEL, DamagedError, checkpoints, read_state
+
+LOGGER = logging.getLogger("keras_simmim")
+
+
+class Resumed(NamedTuple):
+    """An interrupted run.
+
+    Args:
+        model: the model, compiled, with its optimizer's state.
+        epoch: number of the epoch to go on with: `initial_epoch` of `fit`, `epoch` of the data.
+        batch: how many of its batches are done: `first_batch` of the data.
+        step: how many training steps the run has behind it.
+        path: the checkpoint's folder.
+    """
+
+    model: Any
+    epoch: int
+    batch: int
+    step: int
+    path: Path
+
+
+def resume(directory: str | os.PathLike[str]) -> Resumed | None:
+    """Read the newest checkpoint of an interrupted run that `callbacks.Checkpoint` wrote.
+
+    With data of the same seed, the run goes on as if it had never stopped: weights, optimizer,
+    averages, loss scale, running scales, masks, dropout and logged means are where they were. A
+    checkpoint that is damaged is reported by a warning, renamed to `damaged-…`, and the one
+    before is taken. Nothing that a checkpoint holds is executed.
+
+    Args:
+        directory: that of `callbacks.Checkpoint`.
+
+    Returns:
+        The run; None if there is no checkpoint yet.
+
+    Raises:
+        ValueError: if all checkpoints are damaged, with the reason of each; or if one is intact
+            but cannot be loaded here, such as one with layers that are not registered.
+
+    Example:
+    ```python
+    run = ks.training.resume("runs/first/checkpoints")
+    model, epoch, batch = (new_model(), 0, 0) if run is None else run[:3]
+    dataset = ks.data.image_folder("images", 224, epoch=epoch, first_batch=batch)
+    checkpoint = ks.training.callbacks.Checkpoint("runs/first/checkpoints", every=1000)
+    model.fit(dataset, epochs=100, initial_epoch=epoch, callbacks=[checkpoint])
+    ```
+    """
+    # The models themselves import this package.
+    from keras_simmim.checkpoints.keras_file import read_keras
+
+    directory = Path(directory)
+    reasons: list[str] = []
+    for path in reversed(checkpoints(directory).values()):
+        try:
+            state = read_state(path)
+        except DamagedError as error:
+            reasons.append(f"{path}: {error}")
+            LOGGER.warning("The checkpoint %s is damaged and left out: %s", path, error)
+            _set_aside(path)
+            continue
+        model = read_keras(path / MODEL)
+        try:
+            state.restore_seeds(model)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        model.resumed = state
+        return Resumed(model, state.epoch, state.batch, state.step, path)
+    if reasons:
+        raise ValueError("all checkpoints are damaged: " + " ".join(reasons))
+    return None
+
+
+def _set_aside(path: Path) -> None:
+    names = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    places = (path.with_name(f"damaged-{path.name}{name}") for name in names)
+    try:
+        path.rename(next(place for place in places if not place.exists()))
+    except OSError as error:
+        LOGGER.warning("It could not be renamed: %s", error)

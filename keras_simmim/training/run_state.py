@@ -1,0 +1,99 @@
+"""Where a run is, and what it holds that a saved model lacks."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from keras_simmim.types import Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class RunState:
+    """How far a run has come, and the state that Keras leaves out of its files.
+
+    Args:
+        epoch: number of the epoch that is to go on, or to begin.
+        batch: how many of its batches are done.
+        step: training steps of the run so far.
+        metrics: values of the metrics' variables, so that the epoch's means go on.
+        seeds: states of the generators that layers such as dropout draw from.
+        backend_seed: of the generator that the backend keeps for itself.
+    """
+
+    epoch: int
+    batch: int
+    step: int
+    metrics: list[Any]
+    seeds: list[Any]
+    backend_seed: int
+
+    @classmethod
+    def of(cls, model: Any, epoch: int, batch: int) -> "RunState":
+        """The state of a model that is being trained."""
+        return cls(
+            epoch=epoch,
+            batch=batch,
+            step=int(ops.convert_to_numpy(model.step)),
+            metrics=_values(model.metrics_variables),
+            seeds=_values(_seed_variables(model)),
+            backend_seed=model.backend_seed or 0,
+        )
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "RunState":
+        """The state that a file holds.
+
+        Raises:
+            KeyError: for one that is missing.
+            TypeError: for one of another type.
+        """
+        values = {field.name: content[field.name] for field in dataclasses.fields(cls)}
+        for name, value in values.items():
+            is_list = name in ("metrics", "seeds")
+            if not (type(value) is list if is_list else type(value) is int and value >= 0):
+                raise TypeError(f"{name} is {str(value)[:80]!r}")
+        return cls(**values)
+
+    def restore_seeds(self, model: Any) -> None:
+        """Put the random generators where they were.
+
+        Raises:
+            ValueError: for a model with other generators.
+        """
+        _assign("random generators", _seed_variables(model), self.seeds)
+        model.backend_seed = self.backend_seed
+
+    def restore_metrics(self, model: Any) -> None:
+        """Let the means of the unfinished epoch go on.
+
+        Raises:
+            ValueError: for a model with other metrics.
+        """
+        _assign("metrics", model.metrics_variables, self.metrics)
+
+
+def _seed_variables(model: Any) -> list[Any]:
+    """The variables that Keras counts among a model's, but not among its weights or metrics."""
+    others = {id(variable) for variable in (*model.weights, *model.metrics_variables)}
+    return [v for v in model.non_trainable_variables if id(v) not in others]
+
+
+def _values(variables: list[Any]) -> list[Any]:
+    return [np.asarray(ops.convert_to_numpy(variable)).tolist() for variable in variables]
+
+
+def _assign(name: str, variables: list[Tensor], values: list[Any]) -> None:
+    shapes = [tuple(variable.shape) for variable in variables]
+    try:
+        arrays = [np.asarray(v, d.dtype) for v, d in zip(values, variables, strict=True)]
+    except (ValueError, TypeError, OverflowError):
+        arrays = []
+    if [array.shape for array in arrays] != shapes:
+        raise ValueError(
+            f"the checkpoint holds the state of {len(values)} {name}, which are not those of the "
+            f"model, {[variable.path for variable in variables]}."
+        )
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
