@@ -138,6 +138,7 @@ def main() -> None:
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"--data {options.data}: {str(error).strip().splitlines()[0]}")
     images, pictures = first_images(train), first_images(held_out)[:8]
+    ks.training.record_run(output / "run.json", vars(options))
     print(split)
     print(f"{train.image_count} images to train on, {held_out.image_count} held out.")
 
@@ -154,19 +155,25 @@ def main() -> None:
         print(f"Continuing {output} after epoch {epoch}.")
     print(f"{model.count_params():,} parameters. Results go to {output}.")
 
-    losses = ks.training.callbacks.StepLosses(output / "losses.csv")
-    callbacks = [
+    callbacks = ks.training.callbacks
+    train = ks.data.metered(train)
+    losses = callbacks.StepLosses(output / "losses.csv")
+    evaluators = [knn] if knn else []
+    if held_out.image_count != 1:
+        evaluators.append(ks.evaluation.EmbeddingStatistics(held_out))
+    watched = [
+        callbacks.Telemetry(train),
+        *([callbacks.Evaluate(evaluators, every=10)] if evaluators else []),
+        callbacks.EpochTable(output / "epochs.csv"),
+        callbacks.TensorBoard(output / "logs", vars(options)),
+        callbacks.Watch(pictures, output / "logs", every=5),
+        callbacks.Progress(train),
         losses,
-        ks.training.callbacks.Checkpoint(saved),
-        ks.training.callbacks.Watch(pictures, output / "logs", every=5),
-        keras.callbacks.TensorBoard(output / "logs", histogram_freq=5, write_graph=False),
+        callbacks.Checkpoint(saved),
     ]
-    if knn:
-        evaluate = ks.training.callbacks.Evaluate
-        callbacks.insert(0, evaluate([knn], every=10, log_dir=output / "logs"))
     fit_started = time.time()
     # The data set shuffles itself, anew in every epoch.
-    model.fit(train, epochs=options.epochs, initial_epoch=epoch, callbacks=callbacks, shuffle=False)
+    model.fit(train, epochs=options.epochs, initial_epoch=epoch, callbacks=watched, verbose=0)
     images_seen = (options.epochs - epoch) * steps_per_epoch * options.batch_size
     images_per_second = images_seen / (time.time() - fit_started)
 
@@ -194,7 +201,8 @@ def main() -> None:
     }
     (output / "summary.json").write_text(json.dumps(summary, indent=2))
     print(f"Loss {loss_first:.3f} → {loss_last:.3f} in {summary['seconds']:.0f} s.")
-    print(f"Look at {output / 'reconstructions.png'} or: tensorboard --logdir {output / 'logs'}")
+    report = ks.training.write_report(output)
+    print(f"Look at {report} or: tensorboard --logdir {output / 'logs'}")
 
 
 if __name__ == "__main__":
