@@ -112,7 +112,7 @@ def _hardware() -> dict[str, Any]:
     }
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        hardware["memory_gib"] = round(memory / 2**30, 1)
+        hardware["memory"] = f"{memory / 2**30:.1f} GiB"
     return hardware
 
 

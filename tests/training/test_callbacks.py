@@ -69,10 +69,12 @@ def test_watch_writes_pictures_and_distributions_of_the_last_epoch(run):
     log = EventAccumulator(str(folder / "logs" / "train"), {"images": 0, "tensors": 0})
     log.Reload()
     (picture,) = log.Images("reconstructions")
-    assert (picture.step, picture.height, picture.width) == (1, 3 * 16, 2 * 24)
-    for tag in ("features/stem", "features/encoder"):
+    assert (picture.step, picture.height, picture.width) == (2, 3 * 16, 2 * 24)
+    (picture,) = log.Images("masks")
+    assert (picture.step, picture.height, picture.width) == (2, 16, 2 * 24)
+    for tag in ("features/stem", "features/encoder", "features/views"):
         (event,) = log.Tensors(tag)
-        assert event.step == 1
+        assert event.step == 2
         buckets = np.frombuffer(event.tensor_proto.tensor_content, "float64").reshape(-1, 3)
         assert buckets[:, 2].sum() == 2 * 4 * 6 * 16  # two images of 4×6 positions, 16 numbers
 

@@ -10,13 +10,13 @@ from keras_simmim.training.report.run_files import RunFiles
 NOT_DRAWN = {"epoch", "epoch_seconds", "evaluate_seconds", "skipped_steps", "loss"}
 TITLES = {
     "learning_rate": "Learning rate",
-    "gradient_norm": "Gradient norm, before clipping",
+    "gradient_norm": "Gradient norm before clipping",
     "images_per_second": "Images per second",
-    "data_wait_share": "Share of the time spent waiting for data",
-    "embedding_rank": "Effective rank of the embeddings",
-    "embedding_std": "Standard deviation of the embeddings",
+    "data_wait_share": "Share of time waiting for data",
+    "embedding_rank": "Effective rank of embeddings",
+    "embedding_std": "Spread of embeddings",
     "classification_loss": "Classification loss",
-    "ranking_loss": "Loss of the ranking of blocks",
+    "ranking_loss": "Loss of the blocks' ranking",
     "accuracy": "Accuracy on the training labels",
 }
 ORDER = ("knn_accuracy", "probe_accuracy", *TITLES)
@@ -57,7 +57,7 @@ def charts_of(files: RunFiles) -> list[Chart]:
         if name.endswith("_loss") and name not in TITLES and name != "reconstruction_loss"
     ]
     grouped = {
-        "Nearest neighbours and probes": [
+        "Accuracy of kNN and probes": [
             name for name in numbers if name.startswith(("knn_", "probe_"))
         ],
         "Losses by modality": modalities if len(modalities) > 1 else [],

@@ -99,15 +99,15 @@ def _tiles(files: RunFiles) -> str:
     if values:
         tenth = max(1, len(values) // 10)
         first, last = statistics.fmean(values[:tenth]), statistics.fmean(values[-tenth:])
-        tiles.append(("loss, first to last tenth", f"{number(first)} → {number(last)}"))
-    for name in ("knn_accuracy", "probe_accuracy"):
+        tiles.append(("loss, first and last tenth", f"{first:.3g} → {last:.3g}"))
+    for name, title in (("knn_accuracy", "kNN"), ("probe_accuracy", "linear probe")):
         if curve := files.curve(name):
             change = f"{curve[0][1]:.1%} → {curve[-1][1]:.1%}"
-            tiles.append((f"{name.replace('_', ' ')}, before and after", change))
+            tiles.append((f"{title}, before and after", change))
     # The first epoch has the compilation in it.
     speeds = [speed for _, speed in files.curve("images_per_second")]
     if speeds:
-        tiles.append(("images per second", number(statistics.median(speeds[1:] or speeds))))
+        tiles.append(("images per second", f"{statistics.median(speeds[1:] or speeds):.3g}"))
     if waits := [share for _, share in files.curve("data_wait_share")]:
         tiles.append(("waiting for data", f"{statistics.median(waits[1:] or waits):.1%}"))
     if seconds := [value for _, value in files.curve("epoch_seconds")]:
