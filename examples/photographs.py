@@ -1,4 +1,4 @@
-"""A small folder of colour images to try things on: pieces of five free photographs.
+r"""A small folder of colour images to try things on: pieces of five free photographs.
 
 python examples/photographs.py
 python examples/train.py --data photographs --output runs/photographs
@@ -8,7 +8,7 @@ a rocket, the Hubble deep field and a retina. Each has a sub-folder, so that it 
 is an easy label: the colours alone tell most of it. `report.jpg` is a picture of the report of
 the second command, with `--epochs 40`, taken by
 
-chromium --headless --hide-scrollbars --window-size=1160,1560 --screenshot=report.png \\
+chromium --headless --hide-scrollbars --window-size=1160,1560 --screenshot=report.png \
     runs/photographs/report.html
 """
 

@@ -44,7 +44,8 @@ def metered(dataset: tf.data.Dataset) -> tf.data.Dataset:
         dataset: a `tf.data.Dataset` of batches.
 
     Returns:
-        The same batches; `meter.images` and `meter.seconds` are the counts so far.
+        The same batches; `meter.images` and `meter.seconds` are the counts so far, with those of
+        a look at the first batch that `fit` may take.
 
     Raises:
         TypeError: for anything but a `tf.data.Dataset`.
@@ -70,8 +71,9 @@ def metered(dataset: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.experimental_optimization.inject_prefetch = False
     result = result.with_options(options)
-    for name in ("class_names", "image_count"):
-        if hasattr(dataset, name):
-            setattr(result, name, getattr(dataset, name))
+    # What `ks.data` says about its data sets: their classes, number of images, …
+    for name, value in vars(dataset).items():
+        if not name.startswith("_"):
+            setattr(result, name, value)
     result.meter = meter
     return result

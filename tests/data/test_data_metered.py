@@ -41,7 +41,9 @@ def test_the_batches_are_the_same_and_all_waiting_is_counted(images):
 
 def test_labels_and_names_stay(images):
     source = ks.data.from_arrays(images, np.arange(8), batch_size=4)
+    source.another = "told"
     dataset = ks.data.metered(source)
+    assert dataset.another == "told"
     assert dataset.element_spec == source.element_spec
     assert int(dataset.cardinality()) == 2
     assert (dataset.image_count, dataset.class_names) == (source.image_count, source.class_names)

@@ -35,7 +35,7 @@ class Progress(keras.callbacks.Callback):
     ```python
     dataset = ks.data.metered(ks.data.from_arrays(images, batch_size=4))
     model.fit(dataset, verbose=0, callbacks=[Progress(dataset)])
-    dataset.meter.images   # 8
+    dataset.meter.images >= 8   # True
     ```
     """
 
@@ -57,9 +57,9 @@ class Progress(keras.callbacks.Callback):
         self._is_terminal = sys.stdout.isatty()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start an epoch at its step 0."""
+        """Start an epoch, a resumed one in its middle."""
         self._epoch = epoch
-        self._batch = 0
+        self._batch = self._first_batch = self.params.get("first_batch", 0)
         self._drawn = time.perf_counter()
         self._epoch_start: tuple[float, int] | None = None
 
@@ -67,7 +67,7 @@ class Progress(keras.callbacks.Callback):
         """Redraw, if it is time."""
         now = time.perf_counter()
         with self._lock:
-            self._batch = max(self._batch, batch + 1)
+            self._batch = max(self._batch, self._first_batch + batch + 1)
             images = self.meter.images
             self._warm = self._warm or (now, images, self._done + self._batch)
             self._epoch_start = self._epoch_start or (now, images)
