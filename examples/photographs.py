@@ -6,10 +6,10 @@ python examples/train.py --data photographs --output runs/photographs
 The photographs come with scikit-image and are in the public domain or CC0: a cup of coffee, a cat,
 a rocket, the Hubble deep field and a retina. Each has a sub-folder, so that it is the label. That
 is an easy label: the colours alone tell most of it. `report.jpg` is a picture of the report of
-the second command, with `--epochs 40`, taken by
+the second command, with `--epochs 30`, the default, taken by
 
 chromium --headless --hide-scrollbars --window-size=1160,1560 --screenshot=report.png \
-    runs/photographs/report.html
+    runs/photographs/report.html  # then made smaller, as JPEG
 """
 
 import argparse
