@@ -129,19 +129,19 @@ def measured(knn: ks.evaluation.KNN | None, model: ks.SimMIM) -> float | None:
     return knn and dict(knn(model))["knn_accuracy"]
 
 
-def keep_settings(options: argparse.Namespace) -> None:
-    """Write down how the run was begun, or see that it goes on in the same way."""
-    settings = {name: str(getattr(options, name)) for name in SETTINGS}
-    file = options.output / "settings.json"
+def begin(options: argparse.Namespace) -> None:
+    """See that a run goes on as it was begun, and write down what it is."""
+    file = options.output / "run.json"
     if not options.resume and (options.output / "checkpoints").exists():
         sys.exit(f"--output: {options.output} holds a run; continue it with --resume.")
     if options.resume and file.exists():
-        for name, value in json.loads(file.read_text())["settings"].items():
-            if settings[name] != value:
-                sys.exit(f"--{name.replace('_', '-')}: {options.output} was begun with {value}.")
-        return
-    options.output.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"settings": settings, **ks.training.environment()}, indent=2))
+        begun = json.loads(file.read_text())["settings"]
+        for name in SETTINGS:
+            if begun[name] != getattr(options, name):
+                sys.exit(
+                    f"--{name.replace('_', '-')}: {options.output} was begun with {begun[name]}."
+                )
+    ks.training.record_run(file, vars(options))
 
 
 def interrupted(options: argparse.Namespace) -> ks.training.Resumed | None:
@@ -163,8 +163,9 @@ def main() -> None:
         train, reference, held_out, split = datasets(options)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"--data {options.data}: {str(error).strip().splitlines()[0]}")
-    images, pictures = first_images(train), first_images(held_out)[:8]
-    keep_settings(options)
+    images, pictures = first_images(train), first_images(held_out)
+    pictures = pictures[:: -(-len(pictures) // 8)]  # neighbouring files may look alike
+    begin(options)
     print(split)
     print(f"{train.image_count} images to train on, {held_out.image_count} held out.")
 
@@ -180,19 +181,25 @@ def main() -> None:
         print(f"Continuing {output} after epoch {epoch}, batch {batch}.")
     print(f"{model.count_params():,} parameters. Results go to {output}.")
 
-    losses = ks.training.callbacks.StepLosses(output / "losses.csv")
-    callbacks = [
+    callbacks = ks.training.callbacks
+    train = ks.data.metered(train)
+    losses = callbacks.StepLosses(output / "losses.csv")
+    evaluators = [knn] if knn else []
+    if held_out.image_count != 1:
+        evaluators.append(ks.evaluation.EmbeddingStatistics(held_out))
+    watched = [
+        callbacks.Telemetry(train),
+        *([callbacks.Evaluate(evaluators, every=10)] if evaluators else []),
+        callbacks.EpochTable(output / "epochs.csv"),
+        callbacks.TensorBoard(output / "logs", vars(options)),
+        callbacks.Watch(pictures, output / "logs", every=5),
+        callbacks.Progress(train),
         losses,
-        ks.training.callbacks.Checkpoint(output / "checkpoints", options.save_every),
-        ks.training.callbacks.Watch(pictures, output / "logs", every=5),
-        keras.callbacks.TensorBoard(output / "logs", histogram_freq=5, write_graph=False),
+        callbacks.Checkpoint(output / "checkpoints", options.save_every),
     ]
-    if knn:
-        evaluate = ks.training.callbacks.Evaluate
-        callbacks.insert(0, evaluate([knn], every=10, log_dir=output / "logs"))
     fit_started = time.time()
     # The data set shuffles itself, anew in every epoch.
-    model.fit(train, epochs=options.epochs, initial_epoch=epoch, callbacks=callbacks, shuffle=False)
+    model.fit(train, epochs=options.epochs, initial_epoch=epoch, callbacks=watched, verbose=0)
     steps = max(options.epochs - epoch, 0) * steps_per_epoch - batch
     images_per_second = steps * options.batch_size / (time.time() - fit_started)
     # Renamed when it is whole, as the checkpoints are.
@@ -223,7 +230,8 @@ def main() -> None:
     }
     (output / "summary.json").write_text(json.dumps(summary, indent=2))
     print(f"Loss {loss_first:.3f} → {loss_last:.3f} in {summary['seconds']:.0f} s.")
-    print(f"Look at {output / 'reconstructions.png'} or: tensorboard --logdir {output / 'logs'}")
+    report = ks.training.write_report(output)
+    print(f"Look at {report} or: tensorboard --logdir {output / 'logs'}")
 
 
 if __name__ == "__main__":

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from keras_simmim.data.arrays import from_arrays
     from keras_simmim.data.drawing import few_labels
     from keras_simmim.data.folder import image_folder
+    from keras_simmim.data.metered import metered
     from keras_simmim.data.tfds import from_tfds
 
-__all__ = ["few_labels", "from_arrays", "from_tfds", "image_folder"]
+__all__ = ["few_labels", "from_arrays", "from_tfds", "image_folder", "metered"]
 
 _MODULES = {
     "few_labels": "drawing",
     "from_arrays": "arrays",
     "from_tfds": "tfds",
     "image_folder": "folder",
+    "metered": "metered",
 }
 
 

@@ -1,11 +1,12 @@
-"""What stands around `fit`: the official recipes, their optimizer and rates, and callbacks."""
+"""What stands around `fit`: the official recipes, optimizers and rates, callbacks, a report."""
 
 from keras_simmim.training import callbacks
-from keras_simmim.training.environment import environment
 from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, fine_tuning_recipe
 from keras_simmim.training.layer_decay import layer_multiplier
 from keras_simmim.training.pretraining_recipe import PretrainingRecipe, pretraining_recipe
+from keras_simmim.training.report import write_report
 from keras_simmim.training.resume import Resumed, resume
+from keras_simmim.training.run_record import record_run
 from keras_simmim.training.selective_adamw import SelectiveAdamW
 from keras_simmim.training.warmup_cosine import WarmupCosine
 from keras_simmim.training.warmup_milestones import WarmupMilestones
@@ -18,9 +19,10 @@ __all__ = [
     "WarmupCosine",
     "WarmupMilestones",
     "callbacks",
-    "environment",
     "fine_tuning_recipe",
     "layer_multiplier",
     "pretraining_recipe",
+    "record_run",
     "resume",
+    "write_report",
 ]

@@ -1,4 +1,4 @@
-"""Numbers, pictures and histograms for TensorBoard, written without TensorFlow."""
+"""Numbers, pictures, histograms and texts for TensorBoard, written without TensorFlow."""
 
 import io
 import os
@@ -9,14 +9,15 @@ import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 
 class TensorBoardWriter:
-    """Appends numbers, pictures and histograms to a TensorBoard log directory.
+    """Appends numbers, pictures, histograms and texts to a TensorBoard log directory.
 
     Args:
-        log_dir: directory of the run, beside the files of `keras.callbacks.TensorBoard`.
+        log_dir: directory of the run, such as "…/logs/train".
 
     Example:
     ```python
@@ -49,6 +50,14 @@ class TensorBoardWriter:
     def histogram(self, tag: str, values: np.ndarray, step: int) -> None:
         """Add the distribution of an array's numbers."""
         self._add(histogram_pb(tag, values), step)
+
+    def text(self, tag: str, markdown: str, step: int) -> None:
+        """Add a text in Markdown."""
+        self._add(text_pb(tag, markdown), step)
+
+    def flush(self) -> None:
+        """Write what is pending."""
+        self._writer.flush()
 
     def close(self) -> None:
         """Write what is pending and close the file."""

@@ -77,11 +77,18 @@ def test_a_folder_is_trained_on_and_a_run_is_continued(photographs, tmp_path):
     assert np.isfinite([summary["loss_first"], summary["loss_last"]]).all()
     assert (tmp_path / "model.keras").exists()
     assert (tmp_path / "reconstructions.png").exists()
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert (record["settings"]["epochs"], record["earlier"][0]["settings"]["epochs"]) == (2, 1)
+    rows = (tmp_path / "epochs.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", "0", "1", "2"]
+    assert "data:image/png" in (tmp_path / "report.html").read_text()
+    assert "epoch 2/2  step 2/2  loss " in second.stdout
 
     log = EventAccumulator(str(tmp_path / "logs" / "train"), {"images": 0, "tensors": 0})
     log.Reload()
     assert log.Images("reconstructions")
-    assert {"epoch_loss", "features/stem", "features/encoder"} <= set(log.Tags()["tensors"])
+    assert [event.step for event in log.Scalars("losses/loss")] == [1, 2]
+    assert {"settings", "features/stem"} <= set(log.Tags()["tensors"])
 
 
 def test_mistakes_are_one_line_and_an_error(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import keras_simmim as ks
+from keras_simmim.training.callbacks.watch import mask_sheet, stages
 
 callbacks = ks.training.callbacks
 
@@ -89,12 +90,31 @@ def test_watch_writes_pictures_and_distributions_of_the_last_epoch(run):
     log = EventAccumulator(str(folder / "logs" / "train"), {"images": 0, "tensors": 0})
     log.Reload()
     (picture,) = log.Images("reconstructions")
-    assert (picture.step, picture.height, picture.width) == (1, 3 * 16, 2 * 24)
-    for tag in ("features/stem", "features/encoder"):
+    assert (picture.step, picture.height, picture.width) == (2, 3 * 16, 2 * 24)
+    (picture,) = log.Images("masks")
+    assert (picture.step, picture.height, picture.width) == (2, 16, 2 * 24)
+    for tag in ("features/stem", "features/encoder", "features/views"):
         (event,) = log.Tensors(tag)
-        assert event.step == 1
+        assert event.step == 2
         buckets = np.frombuffer(event.tensor_proto.tensor_content, "float64").reshape(-1, 3)
         assert buckets[:, 2].sum() == 2 * 4 * 6 * 16  # two images of 4×6 positions, 16 numbers
+
+
+def test_watch_shows_every_view_and_every_stage(images):
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    masks = ks.masking.IterativeMasking(
+        [ks.masking.SpatialMasking(), ks.masking.ColorMasking()], iterations=2, block_size=8
+    )
+    classifier = ks.heads.ClassificationHead(3)
+    model = ks.SimMIM(backbone, masks, classifier=classifier, mask_on="pixels")
+    sheet = mask_sheet(model, images[:3])
+    assert (sheet.shape, sheet.dtype) == ((2 * 16, 3 * 24, 1), "uint8")
+    expected = model.reconstruct(images[:3])["mask"]
+    np.testing.assert_array_equal(sheet[16:, 24:48, 0], 255 * expected[1, 1])
+    found = stages(model, images[:3])
+    assert set(found) == {"stem", "encoder", "views", "aggregated"}
+    assert tuple(found["views"].shape) == (3, 2, *backbone.feature_shape)
+    assert tuple(found["aggregated"].shape) == (3, *backbone.feature_shape)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ class Evaluate(keras.callbacks.Callback):
     """Runs evaluators every few epochs, into the logs, the History and TensorBoard.
 
     An epoch without an evaluation repeats the last values, so that all columns of the History
-    are as long; before the first there are none, and so one comes before training. Callbacks
-    that should see the values stand behind this one.
+    are as long; its `evaluate_seconds` are 0. Before the first there are none, and so one comes
+    before training, into the logs of `on_train_begin`. Callbacks that should see the values stand
+    behind this one.
 
     Args:
         evaluators: functions of the model that yield (name, value), such as
@@ -54,6 +55,7 @@ class Evaluate(keras.callbacks.Callback):
         self.values: dict[str, float] = {}
         self.seconds = 0.0
         self._writer: TensorBoardWriter | None = None
+        self._is_first = True
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Evaluate the model as it is; a mistake shows here, before anything was learned."""
@@ -61,12 +63,24 @@ class Evaluate(keras.callbacks.Callback):
         self.seconds = 0.0
         if self.log_dir is not None:
             self._writer = TensorBoardWriter(self.log_dir)
-        self._evaluate(-1)
+        self._evaluate()
+        self._is_first = True
+        if logs is not None:
+            logs.update(self.values)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the values from before training, once it is known after how many epochs."""
+        if self._is_first:
+            self._write(epoch)
+            self._is_first = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluate, if it is this epoch's turn, and put the values into the logs."""
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
-            self._evaluate(epoch)
+            self._evaluate()
+            self._write(epoch + 1)
+        else:
+            self.values["evaluate_seconds"] = 0.0
         if logs is not None:
             logs.update(self.values)
 
@@ -81,13 +95,15 @@ class Evaluate(keras.callbacks.Callback):
         """Which part of the time since `fit` began went into evaluating, between 0 and 1."""
         return self.seconds / (time.perf_counter() - self._started)
 
-    def _evaluate(self, epoch: int) -> None:
+    def _evaluate(self) -> None:
         started, model = time.perf_counter(), self.model
         for evaluator in self.evaluators:
             self.values |= {name: float(value) for name, value in evaluator(model)}
         seconds = time.perf_counter() - started
         self.seconds += seconds
         self.values["evaluate_seconds"] = seconds
+
+    def _write(self, epochs: int) -> None:
         if self._writer is not None:
             for name, value in self.values.items():
-                self._writer.scalar(name, value, epoch + 1)
+                self._writer.scalar(name, value, epochs)

@@ -9,13 +9,16 @@ from keras import ops
 
 from keras_simmim.evaluation.reconstruction_sheet import reconstruction_sheet
 from keras_simmim.training.tensorboard_writer import TensorBoardWriter
+from keras_simmim.types import Tensor
 
 
 class Watch(keras.callbacks.Callback):
     """Shows in TensorBoard what a few images look like to the model, every few epochs.
 
-    Writes the reconstruction sheet, and the distributions of the stem's and the encoder's
-    features. The masks are the same each time, so that pictures of two epochs compare.
+    Writes the reconstruction sheet and the masks as pictures, and the distributions of features
+    stage by stage: of the stem, the encoder, the encoded masked views and, with a classifier, of
+    what the aggregator gives it. The masks are the same each time, so that pictures of two epochs
+    compare, unless what to hide is learned. The epochs that are finished are the axis.
 
     Args:
         images: array (N, H, W, C), uint8 or float 0–255; about eight to look at.
@@ -48,20 +51,42 @@ class Watch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the pictures and distributions of this epoch, if it is its turn."""
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
-            self._write(epoch)
+            self._write(epoch + 1)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the log."""
         self._writer.close()
 
-    def _write(self, epoch: int) -> None:
+    def _write(self, epochs: int) -> None:
         model = self.model
         if model.head is not None:
             sheet = reconstruction_sheet(model, self.images)
-            self._writer.picture("reconstructions", sheet, epoch)
-        pixels = model.normalise(ops.convert_to_tensor(self.images))
-        stem = model.backbone.stem(pixels, training=False)
-        features = model.backbone.encoder(stem, training=False)
-        for name, tensor in (("features/stem", stem), ("features/encoder", features)):
-            values = ops.convert_to_numpy(ops.cast(tensor, "float32"))
-            self._writer.histogram(name, values, epoch)
+            self._writer.picture("reconstructions", sheet, epochs)
+            self._writer.picture("masks", mask_sheet(model, self.images), epochs)
+        for name, features in stages(model, self.images).items():
+            values = ops.convert_to_numpy(ops.cast(ops.stop_gradient(features), "float32"))
+            self._writer.histogram(f"features/{name}", values, epochs)
+        self._writer.flush()
+
+
+def mask_sheet(model: Any, images: np.ndarray) -> np.ndarray:
+    """What is hidden of each image, white, one image a column and one view a row: (H, W, 1)."""
+    masks = model.reconstruct(images)["mask"].astype("uint8") * 255
+    views = masks[:, None] if masks.ndim == 3 else masks
+    rows = [np.concatenate(list(view), axis=1) for view in views.swapaxes(0, 1)]
+    return np.concatenate(rows, axis=0)[..., None]
+
+
+def stages(model: Any, images: np.ndarray) -> dict[str, Tensor]:
+    """The features of some images at each stage of the path."""
+    pixels = model.normalise(ops.convert_to_tensor(images))
+    stem = model.backbone.stem(pixels, training=False)
+    views, _, _ = model.masked_features(pixels, 0, training=False)
+    found = {
+        "stem": stem,
+        "encoder": model.backbone.encoder(stem, training=False),
+        "views": views,
+    }
+    if model.classifier is not None:
+        found["aggregated"] = model.aggregator(views)
+    return found
