@@ -64,9 +64,6 @@ def test_a_folder_is_trained_on_and_a_run_is_continued(photographs, tmp_path):
     second = train(*common, "--epochs", 2, "--resume")
     assert second.returncode == 0, second.stderr
     assert "after epoch 1, batch 0" in second.stdout
-    settings = json.loads((tmp_path / "settings.json").read_text())
-    assert settings["settings"]["seed"] == "0"
-    assert {"command", "python", "backend", "packages", "git"} <= set(settings)
 
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert set(summary) >= SUMMARY
