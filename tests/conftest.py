@@ -1,6 +1,10 @@
 """Small models and images that many tests share."""
 
+import itertools
 import os
+import subprocess
+import sys
+import threading
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Tiny models spend their time in JAX's compiler; its own tests run with this setting too.
@@ -102,3 +106,45 @@ def containers():
         ).batch(4),
         "py_dataset": Batches,
     }
+
+
+PERFORM = """
+import sys
+from pathlib import Path
+from keras_simmim.export.fresh_process import perform
+for line in sys.stdin:
+    perform(Path(line.strip()))
+    print("performed", flush=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def tensorflow_process():
+    """Performs exports under JAX and torch in one process that has TensorFlow loaded.
+
+    Only the first gets a fresh process, as it does outside tests: to start one takes longer than
+    to export a tiny model.
+    """
+    if keras.backend.backend() == "tensorflow":
+        yield
+        return
+    from keras_simmim.export import fresh_process
+
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", PERFORM], env=environment, **pipes)
+    run_alone, tasks, lock = fresh_process.run, itertools.count(), threading.Lock()
+
+    def run(folder):
+        if next(tasks) == 0:
+            run_alone(folder)
+            return
+        with lock:
+            print(folder, file=process.stdin, flush=True)
+            assert process.stdout.readline() == "performed\n"
+
+    with pytest.MonkeyPatch.context() as patch, process:
+        patch.setattr(fresh_process, "run", run)
+        yield
+        process.stdin.close()

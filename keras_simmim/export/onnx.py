@@ -56,7 +56,8 @@ def export_onnx(
         raise ValueError(f"path must end in .onnx, got {os.fspath(path)!r}.")
     if path.exists():
         raise FileExistsError(f"path={os.fspath(path)!r} exists already.")
-    policies = {layer.dtype_policy.name for layer in backbone._flatten_layers()}
+    parts = [backbone, getattr(model, "classifier", None) or backbone]
+    policies = {layer.dtype_policy.name for part in parts for layer in part._flatten_layers()}
     if policies != {"float32"}:
         raise ValueError(f"model must be float32 for ONNX, got {sorted(policies)}.")
     for package in ("onnx", "tf2onnx"):

@@ -1,10 +1,5 @@
 """One export of each kind of model, and photographs of odd sizes to send to them."""
 
-import itertools
-import os
-import subprocess
-import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,7 +9,6 @@ import pytest
 from encoded_images import encoded
 
 import keras_simmim as ks
-from keras_simmim.export import fresh_process
 
 GREY, BANDS = (16, 16, 1), (16, 24, 5)
 
@@ -37,7 +31,7 @@ def trained(model):
 
 def grey_classifier():
     backbone = ks.backbones.Swin(
-        GREY, patch_size=2, hidden_dim=8, depths=(1, 2), num_heads=(1, 2), window_size=4
+        GREY, patch_size=2, hidden_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4
     )
     return ks.ImageClassifier(backbone, 2, class_names=["dull", "bright"], mean=100, std=50)
 
@@ -48,46 +42,6 @@ def bands():
     head = ks.heads.ClassificationHead(2, dtype="mixed_bfloat16")
     masking = ks.masking.SpatialMasking(0.5, 1)
     return ks.SimMIM(backbone, masking, classifier=head, dtype="mixed_bfloat16")
-
-
-PERFORM = """
-import sys
-from pathlib import Path
-from keras_simmim.export.fresh_process import perform
-for line in sys.stdin:
-    perform(Path(line.strip()))
-    print("performed", flush=True)
-"""
-
-
-@pytest.fixture(scope="session")
-def tensorflow_process():
-    """Performs exports under JAX and torch in one process that has TensorFlow loaded.
-
-    Only the first gets a fresh process, as it does outside tests: to start one takes longer than
-    to export a tiny model.
-    """
-    if keras.backend.backend() == "tensorflow":
-        yield
-        return
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
-    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([sys.executable, "-c", PERFORM], env=environment, **pipes)
-    run_alone, tasks, lock = fresh_process.run, itertools.count(), threading.Lock()
-
-    def run(folder):
-        if next(tasks) == 0:
-            run_alone(folder)
-            return
-        with lock:
-            print(folder, file=process.stdin, flush=True)
-            assert process.stdout.readline() == "performed\n"
-
-    with pytest.MonkeyPatch.context() as patch, process:
-        patch.setattr(fresh_process, "run", run)
-        yield
-        process.stdin.close()
 
 
 @pytest.fixture(scope="session")

@@ -80,8 +80,10 @@ def test_images_of_another_shape_are_refused(exports):
 
 def same(export, contents, pixels):
     """Whether a file is served as these pixels are."""
-    files = export.served.predict([contents], signature="embed")["embedding"][0]
-    return np.allclose(files, export.model.embed(pixels[None])[0], atol=1e-4)
+    files = export.served.predict([contents])["probabilities"]
+    return np.allclose(
+        files, export.served.predict(images=pixels[None])["probabilities"], atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])

@@ -7,6 +7,7 @@ import pytest
 
 import keras_simmim as ks
 from keras_simmim.export import fresh_process, saved_model
+from keras_simmim.export.fresh_process import run
 from keras_simmim.export.versions import publish
 
 FILES = ("saved_model.pb", "variables/variables.index")
@@ -120,4 +121,4 @@ def test_the_reason_of_a_failed_process_arrives(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fresh_process.subprocess, "run", process)
     with pytest.raises(RuntimeError, match=r"failed: ValueError: no such layer$"):
-        fresh_process.run(tmp_path)
+        run(tmp_path)
