@@ -1,6 +1,5 @@
 """Small models and images that many tests share."""
 
-import itertools
 import os
 import subprocess
 import sys
@@ -122,29 +121,35 @@ for line in sys.stdin:
 def tensorflow_process():
     """Performs exports under JAX and torch in one process that has TensorFlow loaded.
 
-    Only the first gets a fresh process, as it does outside tests: to start one takes longer than
-    to export a tiny model.
+    To start a process takes longer than to export a tiny model. What is appended to the list that
+    this gives lets one export start its own, as all do outside tests.
     """
+    alone: list = []
     if keras.backend.backend() == "tensorflow":
-        yield
+        yield alone
         return
     from keras_simmim.export import fresh_process
 
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([sys.executable, "-c", PERFORM], env=environment, **pipes)
-    run_alone, tasks, lock = fresh_process.run, itertools.count(), threading.Lock()
+    command = [sys.executable, "-c", PERFORM]
+    process, run_alone, lock = [], fresh_process.run, threading.Lock()
 
     def run(folder):
-        if next(tasks) == 0:
+        if alone:
+            alone.clear()
             run_alone(folder)
             return
         with lock:
-            print(folder, file=process.stdin, flush=True)
-            assert process.stdout.readline() == "performed\n"
+            if not process:
+                process.append(subprocess.Popen(command, env=environment, **pipes))
+            print(folder, file=process[0].stdin, flush=True)
+            assert process[0].stdout.readline() == "performed\n"
 
-    with pytest.MonkeyPatch.context() as patch, process:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fresh_process, "run", run)
-        yield
-        process.stdin.close()
+        yield alone
+    for started in process:
+        with started:
+            started.stdin.close()

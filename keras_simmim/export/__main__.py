@@ -8,9 +8,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from keras_simmim.export.fresh_process import perform
 
-folder = Path(sys.argv[1])
-try:
-    perform(folder)
-except Exception as error:
-    (folder / "error.txt").write_text(f"{type(error).__name__}: {error}")
-    raise
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    try:
+        perform(folder)
+    except Exception as error:
+        (folder / "error.txt").write_text(f"{type(error).__name__}: {error}")
+        raise

@@ -65,6 +65,7 @@ def exports(make_model, tmp_path_factory, tensorflow_process):
         path = ks.export.export_saved_model(model, folder / kind, **arguments)
         return Export(model, path, ks.export.ServedModel(path))
 
+    tensorflow_process.append("embeddings")
     # TensorFlow traces one graph at a time; two processes work side by side.
     workers = 1 if keras.backend.backend() == "tensorflow" else 2
     with ThreadPoolExecutor(workers) as pool:

@@ -1,4 +1,4 @@
-"""The ONNX file gives what `predict` gives, in a runtime that knows neither Keras nor TensorFlow."""
+"""The ONNX file gives what `predict` gives, in a runtime without Keras and TensorFlow."""
 
 import os
 
