@@ -16,7 +16,7 @@ def decode_batch(
     """Decodes images and resizes the largest central crop of each.
 
     Grey images become colour where the model has three channels, and the reverse; CMYK becomes
-    RGB; alpha is dropped and EXIF rotations are ignored.
+    RGB; whatever else `keras_simmim.data` does to a file happens here too.
 
     Args:
         contents: string tensor (B,), each a JPEG or PNG file.

@@ -198,3 +198,9 @@ def test_wrong_arguments_are_named(make_model, tmp_path):
     with pytest.raises(TypeError, match="directory must be a path"):
         export(model, 3)
     assert not (tmp_path / "m").exists()
+
+
+def test_the_public_names_come_when_asked_for():
+    assert {"ServedModel", "export_onnx", "export_saved_model"} <= set(dir(ks.export))
+    with pytest.raises(AttributeError, match="no attribute 'export_lite'"):
+        ks.export.export_lite  # noqa: B018
