@@ -6,7 +6,7 @@ The folders are the stages, in the order in which data passes:
                                                        └─ aggregation ─ heads.ClassificationHead
 
 `SimMIM` is the whole path as a `keras.Model`; `training` and `evaluation` stand around it, and
-`ImageClassifier`, in `transfer`, fine-tunes what it learned.
+`ImageClassifier`, in `transfer`, fine-tunes what it learned, and `export` takes it to a server.
 
 Example:
 ```python
@@ -25,6 +25,7 @@ from keras_simmim import (
     backbones,
     data,
     evaluation,
+    export,
     heads,
     losses,
     masking,
@@ -42,6 +43,7 @@ __all__ = [
     "backbones",
     "data",
     "evaluation",
+    "export",
     "heads",
     "losses",
     "masking",

@@ -1,6 +1,9 @@
 """Small models and images that many tests share."""
 
 import os
+import subprocess
+import sys
+import threading
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Tiny models spend their time in JAX's compiler; its own tests run with this setting too.
@@ -102,3 +105,51 @@ def containers():
         ).batch(4),
         "py_dataset": Batches,
     }
+
+
+PERFORM = """
+import sys
+from pathlib import Path
+from keras_simmim.export.fresh_process import perform
+for line in sys.stdin:
+    perform(Path(line.strip()))
+    print("performed", flush=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def tensorflow_process():
+    """Performs exports under JAX and torch in one process that has TensorFlow loaded.
+
+    To start a process takes longer than to export a tiny model. What is appended to the list that
+    this gives lets one export start its own, as all do outside tests.
+    """
+    alone: list = []
+    if keras.backend.backend() == "tensorflow":
+        yield alone
+        return
+    from keras_simmim.export import fresh_process
+
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-c", PERFORM]
+    process, run_alone, lock = [], fresh_process.run, threading.Lock()
+
+    def run(folder):
+        if alone:
+            alone.clear()
+            run_alone(folder)
+            return
+        with lock:
+            if not process:
+                process.append(subprocess.Popen(command, env=environment, **pipes))
+            print(folder, file=process[0].stdin, flush=True)
+            assert process[0].stdout.readline() == "performed\n"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fresh_process, "run", run)
+        yield alone
+    for started in process:
+        with started:
+            started.stdin.close()

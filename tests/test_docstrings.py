@@ -13,7 +13,15 @@ import pytest
 import keras_simmim as ks
 
 # `data` needs files, and SimMIM's own example trains a large model.
-PACKAGES = (ks.masking, ks.backbones, ks.aggregation, ks.heads, ks.evaluation, ks.transfer)
+PACKAGES = (
+    ks.masking,
+    ks.backbones,
+    ks.aggregation,
+    ks.heads,
+    ks.evaluation,
+    ks.transfer,
+    ks.export,
+)
 
 
 def documented():
@@ -47,7 +55,7 @@ def test_the_public_names_have_examples():
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_runs_and_gives_what_its_comment_says(
-    name, make_model, images, tmp_path, monkeypatch
+    name, make_model, images, tmp_path, monkeypatch, tensorflow_process
 ):
     monkeypatch.chdir(tmp_path)
     code = inspect.cleandoc(EXAMPLES[name])

@@ -1,0 +1,81 @@
+"""JPEG and PNG bytes to pixels inside the served graph, exactly as `keras_simmim.data` reads them.
+
+What a stranger sends is checked before it is decoded: the format, and the size that the header
+claims, so that a small file cannot ask for gigabytes.
+"""
+
+import tensorflow as tf
+
+from keras_simmim.data.decoding import decode_box
+from keras_simmim.data.views import Views
+
+
+def decode_batch(
+    contents: tf.Tensor, image_shape: tuple[int, int, int], max_pixels: int
+) -> tf.Tensor:
+    """Decodes images and resizes the largest central crop of each.
+
+    Grey images become colour where the model has three channels, and the reverse; CMYK becomes
+    RGB; whatever else `keras_simmim.data` does to a file happens here too.
+
+    Args:
+        contents: string tensor (B,), each a JPEG or PNG file.
+        image_shape: (H, W, C) of the result, with C 1 or 3.
+        max_pixels: most pixels of an image, before it is resized.
+
+    Returns:
+        A uint8 tensor (B, H, W, C).
+
+    Raises:
+        tf.errors.InvalidArgumentError: for what is no such image, or a larger one.
+    """
+    height, width, channels = image_shape
+    views = Views((height, width), False, (1.0, 1.0), (1.0, 1.0), flip=False)
+    seed = tf.zeros((2,), tf.int64)
+
+    def decode(item: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        checked = _checked(*item, max_pixels)
+        view = views.view(lambda box_of: decode_box(checked, box_of, channels), seed)
+        return tf.ensure_shape(view, image_shape)
+
+    positions = tf.range(tf.size(contents))
+    signature = tf.TensorSpec(image_shape, tf.uint8)
+    return tf.map_fn(decode, (positions, contents), fn_output_signature=signature)
+
+
+def _checked(position: tf.Tensor, contents: tf.Tensor, max_pixels: int) -> tf.Tensor:
+    """The bytes of one image, once their header says that they may be decoded."""
+    length = tf.strings.length(contents)
+    is_jpeg = tf.strings.substr(contents, 0, 3) == b"\xff\xd8\xff"
+    # A PNG's height and width end at its 24th byte.
+    is_png = (tf.strings.substr(contents, 0, 8) == b"\x89PNG\r\n\x1a\n") & (length >= 24)
+    known = tf.debugging.Assert(
+        is_jpeg | is_png,
+        ["image_bytes", position, "is not a JPEG or PNG image; its length is", length],
+    )
+    with tf.control_dependencies([known]):
+        contents = tf.identity(contents)
+
+    def png_shape() -> tf.Tensor:
+        sides = tf.io.decode_raw(tf.strings.substr(contents, 16, 8), tf.int32, little_endian=False)
+        return sides[::-1]
+
+    def jpeg_shape() -> tf.Tensor:
+        return tf.image.extract_jpeg_shape(contents)[:2]
+
+    shape = tf.ensure_shape(tf.cond(is_jpeg, jpeg_shape, png_shape), (2,))
+    pixels = tf.reduce_prod(tf.cast(shape, tf.int64))
+    fits = tf.debugging.Assert(
+        tf.reduce_all(shape > 0) & (pixels <= max_pixels),
+        [
+            "image_bytes",
+            position,
+            "has height and width",
+            shape,
+            "but may have",
+            max_pixels,
+            "pixels",
+        ],
+    )
+    with tf.control_dependencies([fits]):
+        return tf.identity(contents)

@@ -1,0 +1,103 @@
+"""A model of any backend as an ONNX file, by Keras' exporter."""
+
+import importlib.util
+import os
+import uuid
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_simmim.export.fresh_process import on_tensorflow
+from keras_simmim.export.network import Values, check_model, network, normalisation
+
+
+def export_onnx(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    *,
+    mean: Values = None,
+    std: Values = None,
+) -> str:
+    """Export a model as an ONNX file, pixels in, for runtimes without TensorFlow.
+
+    It takes "images", float32 pixels of 0–255 (B, H, W, C), and gives "embedding" (B, D) and,
+    where there is a classifier, "probabilities" (B, K). Nothing is decoded or resized.
+
+    Keras' exporter runs on the TensorFlow backend, as in `export_saved_model`: on torch it cannot
+    export layer norms for batches of any size, on JAX it needs one more package.
+
+    Args:
+        model: a `SimMIM`, an `ImageClassifier` or a `Backbone`, in float32.
+        path: of the new file; it ends in ".onnx".
+        mean: of the pixels per channel, in 0–255 units, for a bare `Backbone`; ImageNet's if None.
+        std: standard deviation of the pixels per channel, likewise.
+
+    Returns:
+        The path.
+
+    Raises:
+        FileExistsError: for a file that exists.
+        ImportError: without the packages onnx and tf2onnx.
+        ValueError: for another model, another precision, or another ending.
+        RuntimeError: if the fresh process failed.
+
+    Example:
+    ```python
+    export_onnx(model, "model.onnx")   # 'model.onnx'
+    ```
+    """
+    backbone = check_model(model, mean, std)
+    normalisation(model, mean, std)
+    path = Path(path)
+    if path.suffix != ".onnx":
+        raise ValueError(f"path must end in .onnx, got {os.fspath(path)!r}.")
+    if path.exists():
+        raise FileExistsError(f"path={os.fspath(path)!r} exists already.")
+    parts = [backbone, getattr(model, "classifier", None) or backbone]
+    policies = {layer.dtype_policy.name for part in parts for layer in part._flatten_layers()}
+    if policies != {"float32"}:
+        raise ValueError(f"model must be float32 for ONNX, got {sorted(policies)}.")
+    for package in ("onnx", "tf2onnx"):
+        if importlib.util.find_spec(package) is None:
+            raise ImportError(f"needs the package {package}: pip install 'keras-simmim[onnx]'.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.parent / f".unfinished-{uuid.uuid4().hex}.onnx"
+    try:
+        on_tensorflow(write_onnx, model, unfinished, mean=mean, std=std)
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return str(path)
+
+
+def write_onnx(model: keras.Model, path: Path, mean: Values, std: Values) -> None:
+    """Write the file, on the TensorFlow backend."""
+    from tf2onnx.handler import tf_op
+
+    tf_op("Erfc")(Erfc)
+    shape = check_model(model, mean, std).image_shape
+    pixels = keras.InputSpec(shape=(None, *shape), dtype="float32", name="images")
+    with warnings.catch_warnings():
+        # Keras asks whether NumPy still has `object`.
+        warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+        network(model, mean, std).export(
+            str(path), format="onnx", verbose=False, input_signature=[pixels]
+        )
+
+
+class Erfc:
+    """The complementary error function of exact GELU, which tf2onnx does not know: 1 − erf."""
+
+    @classmethod
+    def version_9(cls, graph: Any, node: Any, **_: Any) -> None:
+        """Replace the node by ONNX' own."""
+        kind = {"dtypes": node.output_dtypes, "shapes": node.output_shapes}
+        graph.remove_node(node.name)
+        erf = graph.make_node("Erf", node.input, **kind)
+        one = graph.make_const(f"{node.name}_one", np.ones((), "float32"))
+        graph.make_node(
+            "Sub", [one.output[0], erf.output[0]], name=node.name, outputs=node.output, **kind
+        )

@@ -1,0 +1,71 @@
+"""An exported version, run in this process: to check it, or to use it without a server."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from keras_simmim.data.host import leave_gpu_to_backend
+
+
+class ServedModel:
+    """What a server would answer, from the files alone, under any backend.
+
+    Args:
+        path: folder of a version, which `export_saved_model` returns.
+
+    Raises:
+        OSError: if there is no SavedModel.
+
+    Example:
+    ```python
+    served = ServedModel(export_saved_model(model, "models/cells"))
+    served.predict(images=images)["embedding"].shape   # (8, 16)
+    ```
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        leave_gpu_to_backend()
+        # The signatures hold no reference to the model that owns their weights.
+        self._model = tf.saved_model.load(os.fspath(path))
+        self._signatures = self._model.signatures
+
+    def predict(
+        self,
+        image_bytes: Sequence[bytes] | np.ndarray | None = None,
+        images: np.ndarray | None = None,
+        signature: str | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Answer one request.
+
+        Args:
+            image_bytes: JPEG or PNG files.
+            images: uint8 (B, H, W, C), in place of files.
+            signature: its name; "serving_default" for files and "images" for images if None.
+
+        Returns:
+            The signature's outputs by name.
+
+        Raises:
+            ValueError: unless one of `image_bytes` and `images` is given, or for a signature that
+                does not take it.
+            tf.errors.InvalidArgumentError: for files that are no such images.
+        """
+        if (image_bytes is None) == (images is None):
+            raise ValueError("give image_bytes or images, one of the two.")
+        if images is None:
+            key, values = "image_bytes", tf.constant(image_bytes, tf.string)
+        else:
+            key, values = "images", tf.constant(images)
+        signature = signature or ("serving_default" if images is None else "images")
+        taking = {
+            name: list(function.structured_input_signature[1])
+            for name, function in self._signatures.items()
+        }
+        if taking.get(signature) != [key]:
+            raise ValueError(
+                f"signature must be one that takes {key!r}; got {signature!r}, there are {taking}."
+            )
+        outputs = self._signatures[signature](**{key: values})
+        return {name: value.numpy() for name, value in outputs.items()}

@@ -1,0 +1,45 @@
+"""Requests that TF Serving answers to itself before it takes a new version into service."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from keras_simmim.data.boxes import central_box, cut
+from keras_simmim.data.views import resize
+
+
+def write_warmup(
+    path: Path, name: str, images: np.ndarray, takes_bytes: bool, size: tuple[int, int]
+) -> None:
+    """Write `assets.extra/tf_serving_warmup_requests`, a TFRecord of PredictionLog.
+
+    Each signature gets the first image alone, and all of them as one batch.
+
+    Args:
+        path: folder of the version.
+        name: of the model.
+        images: uint8 (N, height, width, channels) of any size.
+        takes_bytes: whether all signatures but "images" take encoded images.
+        size: (H, W) of what "images" takes, in pixels.
+    """
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    views = [resize(cut(image, central_box(tf.shape(image), size)), size) for image in images]
+    pixels = tf.stack(views)
+    encoded = [tf.io.encode_png(image) for image in images] if takes_bytes else []
+
+    folder = path / "assets.extra"
+    folder.mkdir()
+    with tf.io.TFRecordWriter(str(folder / "tf_serving_warmup_requests")) as writer:
+        for signature in ("serving_default", "images", "embed"):
+            as_bytes = takes_bytes and signature != "images"
+            key, values = ("image_bytes", tf.stack(encoded)) if as_bytes else ("images", pixels)
+            for batch in (values[:1], values)[: len(images)]:
+                request = predict_pb2.PredictRequest()
+                request.model_spec.name = name
+                request.model_spec.signature_name = signature
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(batch))
+                log = prediction_log_pb2.PredictLog(request=request)
+                record = prediction_log_pb2.PredictionLog(predict_log=log)
+                writer.write(record.SerializeToString())

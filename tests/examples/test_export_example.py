@@ -1,0 +1,87 @@
+"""examples/export.py as a user runs it, and the client that asks what it exported."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from encoded_images import encoded
+from serving_emulator import Rest
+
+import keras_simmim as ks
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """A function that runs an example in this process, and gives what it prints."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+
+    def run(script, *arguments):
+        monkeypatch.delitem(sys.modules, script, raising=False)
+        monkeypatch.setattr("sys.argv", [f"{script}.py", *map(str, arguments)])
+        importlib.import_module(script).main()
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder of a fine-tuning run, and images beside it."""
+    folder = tmp_path_factory.mktemp("work")
+    backbone = ks.backbones.ViT((16, 16, 3), 8, num_layers=1, num_heads=2, hidden_dim=16)
+    model = ks.ImageClassifier(backbone, 2, class_names=["cat", "dog"])
+    (folder / "run").mkdir()
+    model.save(folder / "run" / "classifier.keras")
+    grey = ks.backbones.ConvNet((16, 16, 1))
+    ks.ImageClassifier(grey, 2).save(folder / "grey.keras")
+    summary = {"dataset": "noise", "seed": 5, "accuracy": 0.75, "scratch_accuracy": None}
+    (folder / "run" / "summary.json").write_text(json.dumps(summary))
+    (folder / "images").mkdir()
+    for index in range(10):
+        pixels = np.random.default_rng(index).integers(0, 256, (20, 20, 3), dtype="uint8")
+        (folder / "images" / f"{index}.png").write_bytes(encoded(pixels, "PNG"))
+    return folder
+
+
+@pytest.mark.usefixtures("tensorflow_process")
+def test_a_run_is_exported_asked_and_served(folder, run):
+    common = ("--model", folder / "run", "--data", folder / "images", "--samples", 2)
+    image, output = folder / "images" / "3.png", folder / "models" / "pets"
+    printed = run("export", *common, "--output", output, "--image", image)
+    assert f"Exported from {keras.backend.backend()} to {output / '1'}." in printed
+    assert "classes: ['cat' 'dog']" in printed
+
+    card = (output / "1" / "README.md").read_text()
+    assert "- data: noise\n- seed: 5\n- metrics:\n  - accuracy: 0.75\n" in card
+    assert (output / "1" / "assets.extra" / "tf_serving_warmup_requests").exists()
+
+    with Rest(ks.export.ServedModel(output / "1"), "pets", 1) as server:
+        told = run("serve_client", image, "--model", "pets", "--server", server.address)
+    model = keras.saving.load_model(folder / "run" / "classifier.keras")
+    pixels = ks.data.image_folder(folder / "images", 16, 10, labels=None, training=False)
+    expected = model.predict(next(iter(pixels))[3:4].numpy(), verbose=0)[0]
+    for name, probability in zip(("cat", "dog"), expected, strict=True):
+        assert f"{name} {probability:.4f}" in told
+
+
+def test_mistakes_are_one_line(folder, run):
+    images, output = folder / "images", folder / "wrong"
+    for arguments, message in (
+        (("--model", folder / "none.keras", "--output", output), "there is no such file"),
+        (("--model", folder / "grey.keras", "--data", images, "--output", output),
+         "images are (16, 16, 3), the model's (16, 16, 1)"),
+        (("--model", folder / "run", "--data", folder / "no", "--output", output), "--data"),
+        (("--model", folder / "run", "--data", images, "--output", output, "--version", 0),
+         "version must be at least 1"),
+    ):  # fmt: skip
+        with pytest.raises(SystemExit) as error:
+            run("export", *arguments)
+        assert message in error.value.code
+        assert "\n" not in error.value.code
+    assert not output.exists()

@@ -1,0 +1,89 @@
+"""examples/serve_client.py against an emulator that is strict on the documented messages."""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from encoded_images import encoded
+from serving_emulator import Grpc, Rest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+class Served:
+    """What an export with two classes answers: as dark as an image is, so probable is "dark"."""
+
+    def predict(self, image_bytes, signature=None):
+        import tensorflow as tf
+
+        for contents in image_bytes:
+            if not contents.startswith(b"\x89PNG"):
+                raise tf.errors.InvalidArgumentError(None, None, "not a JPEG or PNG image")
+        light = np.array([tf.io.decode_png(c).numpy().mean() / 255 for c in image_bytes], "float32")
+        if signature == "embed":
+            return {"embedding": np.stack([light] * 5, axis=1)}
+        return {
+            "probabilities": np.stack([1 - light, light], axis=1),
+            "classes": np.array([[b"dark", b"light"]] * len(light), object),
+        }
+
+
+SERVERS = {
+    "rest": (lambda: Rest(Served(), "cells", 3), ()),
+    "grpc": (lambda: Grpc(Served(), "cells", 3, as_content=False), ("--grpc",)),
+    "grpc content": (lambda: Grpc(Served(), "cells", 3, as_content=True), ("--grpc",)),
+}
+
+
+@pytest.fixture
+def ask(request, monkeypatch, capsys, tmp_path):
+    """A function that runs the client on files, and gives what it prints."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.delitem(sys.modules, "serve_client", raising=False)
+    import serve_client
+
+    for name, level in (("dark", 25), ("light", 204)):
+        pixels = np.full((9, 7, 3), level, "uint8")
+        (tmp_path / f"{name}.png").write_bytes(encoded(pixels, "PNG"))
+    (tmp_path / "text.png").write_text("no image")
+    make, flags = SERVERS[request.param]
+
+    with make() as server:
+
+        def run(*arguments):
+            command = ["serve_client.py", *arguments, "--server", server.address, *flags]
+            monkeypatch.setattr("sys.argv", list(map(str, command)))
+            serve_client.main()
+            return capsys.readouterr().out
+
+        yield run
+
+
+@pytest.mark.parametrize("ask", SERVERS, indirect=True)
+def test_classes_and_embeddings_come_back(ask, tmp_path):
+    files = [tmp_path / "dark.png", tmp_path / "light.png"]
+    printed = ask(*files, "--model", "cells")
+    assert printed.splitlines() == [
+        f"{files[0]}: dark 0.9020, light 0.0980",
+        f"{files[1]}: light 0.8000, dark 0.2000",
+    ]
+    printed = ask(*files, "--model", "cells", "--signature", "embed", "--version", 3)
+    assert "light.png: embedding of 5 numbers: 0.8000 0.8000 0.8000 0.8000 …" in printed
+
+
+@pytest.mark.parametrize("ask", SERVERS, indirect=True)
+def test_errors_are_one_line(ask, tmp_path):
+    for arguments, message in (
+        ((tmp_path / "text.png", "--model", "cells"), "not a JPEG or PNG image"),
+        ((tmp_path / "dark.png", "--model", "birds"), "Servable not found"),
+        ((tmp_path / "dark.png", "--model", "cells", "--version", 2), "Servable not found"),
+        ((tmp_path / "none.png", "--model", "cells"), "No such file"),
+    ):
+        with pytest.raises(SystemExit) as error:
+            ask(*arguments)
+        assert message in error.value.code
+        assert re.fullmatch(r"localhost:\d+: [^\n]+", error.value.code)
+    # The server lives on.
+    assert "dark 0.9020" in ask(tmp_path / "dark.png", "--model", "cells")

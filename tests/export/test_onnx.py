@@ -1,0 +1,41 @@
+"""The ONNX file gives what `predict` gives, in a runtime without Keras and TensorFlow."""
+
+import os
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import keras_simmim as ks
+
+
+@pytest.mark.usefixtures("tensorflow_process")
+def test_onnxruntime_gives_what_predict_gives(make_model, images, tmp_path):
+    model = make_model(num_classes=3)
+    path = ks.export.export_onnx(model, tmp_path / "new" / "model.onnx")
+    assert os.listdir(tmp_path / "new") == ["model.onnx"]
+    session = onnxruntime.InferenceSession(path)
+    (taken,) = session.get_inputs()
+    assert (taken.name, taken.type, taken.shape[1:]) == ("images", "tensor(float)", [16, 24, 3])
+    names = ["probabilities", "embedding"]
+    for count in (8, 1):  # batches of any size
+        pixels = images[:count].astype("float32")
+        probabilities, embedding = session.run(names, {"images": pixels})
+        np.testing.assert_allclose(probabilities, model.predict(pixels, verbose=0), atol=1e-4)
+        np.testing.assert_allclose(embedding, model.embed(pixels), atol=1e-4)
+
+
+def test_wrong_arguments_are_named(make_model, tmp_path):
+    with pytest.raises(ValueError, match=r"path must end in .onnx, got 'model'"):
+        ks.export.export_onnx(make_model(), "model")
+    with pytest.raises(ValueError, match="model must be a SimMIM"):
+        ks.export.export_onnx(None, tmp_path / "model.onnx")
+    backbone = ks.backbones.ConvNet((8, 8, 3), dtype="mixed_bfloat16")
+    with pytest.raises(
+        ValueError, match=r"model must be float32 for ONNX, got \['float32', 'mixed_bf"
+    ):
+        ks.export.export_onnx(backbone, tmp_path / "model.onnx")
+    (tmp_path / "there.onnx").write_text("")
+    with pytest.raises(FileExistsError, match="exists already"):
+        ks.export.export_onnx(make_model(), tmp_path / "there.onnx")
+    assert os.listdir(tmp_path) == ["there.onnx"]
