@@ -8,6 +8,7 @@ from keras_simmim.data.boxes import cut
 from keras_simmim.data.graphs import apart
 from keras_simmim.data.headers import header, starts_with, stated_pixels
 from keras_simmim.data.orientation import (
+    EXIF_STARTS,
     displayed,
     displayed_shape,
     exif_orientation,
@@ -16,6 +17,9 @@ from keras_simmim.data.orientation import (
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 MAX_PIXELS = 2**30 // 6  # 178,956,970: half a GiB of colour, and Pillow's limit
+
+# The shape as it is looked at, the orientation, and the pixels of what is not cropped in decoding.
+Stored = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 
 def decode_box(
@@ -44,54 +48,88 @@ def decode_box(
         tf.errors.InvalidArgumentError: if the bytes are no intact image of these formats, or of too
             many pixels.
     """
-    # A box above the cut of a truncated JPEG would decode: without the end mark, read it all.
-    starts = tf.minimum([0, 6, 24, -2], tf.strings.length(contents))
-    marks = tf.strings.substr(contents, starts, [3, 4, 4, 2])
-    is_jpeg, exif_first, exif_second, is_complete = tf.unstack(
-        marks == [b"\xff\xd8\xff", b"Exif", b"Exif", b"\xff\xd9"]
+    crops, _, has_exif = _kind(contents)
+    is_plain = crops & ~has_exif
+
+    def plain_header() -> Stored:
+        return _jpeg_shape(contents, max_pixels), tf.constant(1), tf.zeros((0, 0, 3), tf.uint8)
+
+    shape, turn, whole = tf.cond(
+        is_plain,
+        plain_header,
+        lambda: _other_header(contents, tf.constant(max_pixels, tf.int64)),
     )
-    has_exif = exif_first | exif_second
-
-    def shape_of_jpeg() -> tf.Tensor:
-        shape = tf.image.extract_jpeg_shape(contents)[:2]
-        with tf.control_dependencies([_limit(shape[0], shape[1], max_pixels)]):
-            return tf.identity(shape)
-
-    def orientation() -> tf.Tensor:
-        return exif_orientation(contents, tf.where(exif_first, 6, 24))
-
-    def crop(box: tf.Tensor) -> tf.Tensor:
-        # The slower of the two transforms is Pillow's; the difference in time cannot be measured.
-        return tf.image.decode_and_crop_jpeg(contents, box, 3, dct_method="INTEGER_ACCURATE")
-
-    def plain_jpeg() -> tf.Tensor:
-        return crop(box_of(shape_of_jpeg()))
-
-    def jpeg_with_exif() -> tf.Tensor:
-        turn = orientation()
-        shape = displayed_shape(shape_of_jpeg(), turn)
-        return displayed(crop(stored_box(box_of(shape), shape, turn)), turn)
-
-    def others() -> tf.Tensor:
-        image = tf.cond(is_jpeg, whole_jpeg, lambda: _whole(contents, max_pixels))
-        return cut(image, box_of(tf.shape(image)))
-
-    def whole_jpeg() -> tf.Tensor:
-        with tf.control_dependencies([shape_of_jpeg()]):
-            image = tf.image.decode_jpeg(contents, 3, dct_method="INTEGER_ACCURATE")
-        return tf.cond(has_exif, lambda: displayed(image, orientation()), lambda: image)
-
-    is_whole_jpeg = is_jpeg & is_complete
+    box = box_of(shape)
     image = tf.cond(
-        is_whole_jpeg & ~has_exif,
-        plain_jpeg,
-        apart(lambda: tf.cond(is_whole_jpeg, apart(jpeg_with_exif), apart(others))),
+        is_plain,
+        lambda: _crop(contents, box),
+        lambda: _turned_part(contents, whole, box, shape, turn),
     )
     image = tf.ensure_shape(image, (None, None, 3))
     return _luma(image) if channels == 1 else image
 
 
-def _whole(contents: tf.Tensor, max_pixels: int) -> tf.Tensor:
+def _kind(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns whether it is a JPEG with its end mark, a JPEG, and a JPEG with EXIF."""
+    starts = tf.minimum([0, *EXIF_STARTS, -2], tf.strings.length(contents))
+    marks = tf.strings.substr(contents, starts, [3, 4, 4, 2])
+    found = marks == [b"\xff\xd8\xff", b"Exif", b"Exif", b"\xff\xd9"]
+    # A box above the cut of a truncated JPEG would decode: without the end mark, read it all.
+    return found[0] & found[3], found[0], found[0] & (found[1] | found[2])
+
+
+def _jpeg_shape(contents: tf.Tensor, max_pixels: int | tf.Tensor) -> tf.Tensor:
+    shape = tf.image.extract_jpeg_shape(contents)[:2]
+    with tf.control_dependencies([_limit(shape[0], shape[1], max_pixels)]):
+        return tf.identity(shape)
+
+
+def _crop(contents: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
+    # The slower of the two transforms is Pillow's; the difference in time cannot be measured.
+    return tf.image.decode_and_crop_jpeg(contents, box, 3, dct_method="INTEGER_ACCURATE")
+
+
+@apart(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int64))
+def _other_header(contents: tf.Tensor, max_pixels: tf.Tensor) -> Stored:
+    crops, is_jpeg, has_exif = _kind(contents)
+
+    def of_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
+        shape = _jpeg_shape(contents, max_pixels)
+        with tf.control_dependencies([shape]):
+            encoded = tf.identity(contents)
+        return shape, tf.cond(
+            crops,
+            lambda: tf.zeros((0, 0, 3), tf.uint8),
+            lambda: tf.io.decode_jpeg(encoded, 3, dct_method="INTEGER_ACCURATE"),
+        )
+
+    def of_others() -> tuple[tf.Tensor, tf.Tensor]:
+        whole = _whole(contents, max_pixels)
+        return tf.shape(whole)[:2], whole
+
+    shape, whole = tf.cond(is_jpeg, of_jpeg, of_others)
+    turn = tf.cond(has_exif, lambda: exif_orientation(contents), lambda: 1)
+    return displayed_shape(shape, turn), turn, whole
+
+
+@apart(
+    tf.TensorSpec((), tf.string),
+    tf.TensorSpec((None, None, 3), tf.uint8),
+    tf.TensorSpec((4,), tf.int32),
+    tf.TensorSpec((2,), tf.int32),
+    tf.TensorSpec((), tf.int32),
+)
+def _turned_part(
+    contents: tf.Tensor, whole: tf.Tensor, box: tf.Tensor, shape: tf.Tensor, turn: tf.Tensor
+) -> tf.Tensor:
+    place = stored_box(box, shape, turn)
+    crops = _kind(contents)[0]
+    return displayed(
+        tf.cond(crops, lambda: _crop(contents, place), lambda: cut(whole, place)), turn
+    )
+
+
+def _whole(contents: tf.Tensor, max_pixels: tf.Tensor) -> tf.Tensor:
     head = header(contents)
     # TensorFlow 2.21 corrupts its memory on an animated WebP, so none may reach the decoder.
     is_animated = starts_with(head, b"WEBPVP8X", 8) & (tf.bitwise.bitwise_and(head[20], 2) > 0)
@@ -129,9 +167,9 @@ def _whole(contents: tf.Tensor, max_pixels: int) -> tf.Tensor:
     )
 
 
-def _limit(height: tf.Tensor, width: tf.Tensor, max_pixels: int) -> tf.Operation:
+def _limit(height: tf.Tensor, width: tf.Tensor, max_pixels: int | tf.Tensor) -> tf.Operation:
     pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
-    return _assert(pixels <= max_pixels, f"more pixels than max_pixels={max_pixels}")
+    return _assert(pixels <= tf.cast(max_pixels, tf.int64), "more pixels than max_pixels")
 
 
 def _assert(condition: tf.Tensor, message: str) -> tf.Operation | None:

@@ -6,17 +6,19 @@ and 8 top to bottom. Source: JEITA CP-3451C, Exif 2.3, tag 0x0112.
 
 import tensorflow as tf
 
+EXIF_STARTS = (6, 24)  # at the start of the file, and behind the JFIF header
 ENTRIES = 128  # of the first directory; cameras write a dozen or two
 
 
-def exif_orientation(contents: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
     """Returns the orientation that a JPEG's EXIF states, 1 to 8, or 1 if it states none.
 
     Args:
-        contents: scalar string tensor, the bytes of the file.
-        start: where in it "Exif" stands.
+        contents: scalar string tensor, the bytes of a file with "Exif" at one of `EXIF_STARTS`.
     """
-    start = tf.minimum(start + 6, tf.strings.length(contents))
+    first, second = EXIF_STARTS
+    is_first = tf.strings.substr(contents, first, 4) == b"Exif"
+    start = tf.minimum(tf.where(is_first, first, second) + 6, tf.strings.length(contents))
     head = tf.strings.substr(contents, start, 8)
     directory = _number(head, 4, 4, head)
     size = tf.strings.length(contents)

@@ -72,18 +72,18 @@ def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     or 2, bilinear 1.8 and 2.4, averages 2.0 and 2.0, Pillow's bilinear 2.6 and 3.0; by 4, bilinear
     6.8, averages 2.6, Pillow's bilinear 3.6. Averages take 0.4 ms more at 192×192 pixels.
     """
-    shape = tf.shape(image)[:2]
-
-    def shrunk() -> tf.Tensor:
-        return tf.cond(
-            tf.reduce_all(shape >= size),
-            lambda: tf.image.resize(image, size, method="area"),
-            lambda: tf.image.resize(image, size, method="bilinear", antialias=True),
-        )
-
     resized = tf.cond(
-        tf.reduce_all(shape <= [2 * side for side in size]),
+        tf.reduce_all(tf.shape(image)[:2] <= [2 * side for side in size]),
         lambda: tf.image.resize(image, size, method="bilinear"),
-        apart(shrunk),
+        lambda: _shrunk(image, tf.constant(size)),
     )
     return tf.cast(resized + 0.5, tf.uint8)
+
+
+@apart(tf.TensorSpec((None, None, None), tf.uint8), tf.TensorSpec((2,), tf.int32))
+def _shrunk(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    return tf.cond(
+        tf.reduce_all(tf.shape(image)[:2] >= size),
+        lambda: tf.image.resize(image, size, method="area"),
+        lambda: tf.image.resize(image, size, method="bilinear", antialias=True),
+    )
