@@ -18,7 +18,6 @@ def batched(
     drop_remainder: bool | None,
     image_count: int | None,
     is_exact: bool = True,
-    may_drop: bool = False,
 ) -> tf.data.Dataset:
     """Returns the batches of one epoch, a different one at every iteration in training.
 
@@ -31,8 +30,6 @@ def batched(
             it is the only one.
         image_count: images in an epoch, None if that is not known.
         is_exact: False if fewer than `image_count` may come.
-        may_drop: whether `load` leaves out records, so that an epoch that begins in its middle
-            must load what it leaves out.
 
     Returns:
         The data set. Its `epochs` are those given.
@@ -50,7 +47,7 @@ def batched(
             return record, tf.stack([epoch_seed, position])
 
         records = records_of(epoch_seed).enumerate()
-        if epochs.first_batch and not may_drop:
+        if epochs.first_batch:
             records = records.skip(left_out * batch_size)
         return records.map(with_seed)
 
@@ -61,8 +58,6 @@ def batched(
         batch_count = image_count // batch_size if drop else -(-image_count // batch_size)
     if epochs.first_batch:
         _check_first_batch(epochs.first_batch, batch_count)
-        if may_drop:
-            batches = epochs.leave_out(batches)
     elif batch_count is not None:
         batches = batches.apply(tf.data.experimental.assert_cardinality(batch_count))
     dataset = epochs.count(batches.prefetch(tf.data.AUTOTUNE), batch_count)

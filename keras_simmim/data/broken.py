@@ -1,8 +1,11 @@
 """The files that cannot be read: named, counted, and then skipped or raised."""
 
 import logging
+import os
 import re
 import threading
+from collections.abc import Iterator
+from math import gcd
 
 import tensorflow as tf
 
@@ -17,14 +20,17 @@ class BrokenFiles:
     Args:
         paths: all files of the data set.
         channels: channels to decode them to.
+        max_pixels: most pixels that a file may have.
         on_error: `"skip"` to log a broken file, `"raise"` to raise an error that names it.
     """
 
-    def __init__(self, paths: list[str], channels: int, on_error: str) -> None:
+    def __init__(self, paths: list[str], channels: int, max_pixels: int, on_error: str) -> None:
         self.paths = paths
         self.channels = channels
+        self.max_pixels = max_pixels
         self.on_error = on_error
         self.reasons: dict[str, str] = {}
+        self._broken: set[int] = set()
         self._lock = threading.Lock()
 
     def check_first(self) -> None:
@@ -33,53 +39,66 @@ class BrokenFiles:
         Raises:
             ValueError: if all files are broken, or if the first is and `on_error` is `"raise"`.
         """
-        for index, path in enumerate(self.paths):
-            if why_broken(path, self.channels) is None:
+        for index in range(len(self.paths)):
+            if self.why_broken(index) is None:
                 return
             self.record(index)
 
-    def record(self, index: int) -> bool:
-        """Notes that a file could not be read, and logs it once.
-
-        Args:
-            index: its place in `paths`.
-
-        Returns:
-            False, which tells a filter to drop it.
+    def note(self, path: str, reason: str) -> None:
+        """Keeps a reason, and logs it once.
 
         Raises:
-            ValueError: if `on_error` is `"raise"`, or if no intact file is left.
+            ValueError: if `on_error` is `"raise"`.
         """
-        path = self.paths[index]
-        reason = why_broken(path, self.channels) or "could not be read once"
         if self.on_error == "raise":
             raise ValueError(f"broken image {path!r}: {reason}.")
         with self._lock:
             if path not in self.reasons:
                 LOGGER.warning("Skipped the broken image %r: %s.", path, reason)
             self.reasons[path] = reason
-        if len(self.reasons) == len(self.paths):
+
+    def record(self, index: int) -> None:
+        """Notes that a file could not be read.
+
+        Args:
+            index: its place in `paths`.
+
+        Raises:
+            ValueError: if `on_error` is `"raise"`, or if no intact file is left.
+        """
+        path = self.paths[index]
+        reason = self.why_broken(index) or "could not be read once"
+        self.note(path, reason)
+        self._broken.add(index)
+        if len(self._broken) == len(self.paths):
             raise ValueError(
                 f"all {len(self.paths)} images are broken, at last {path!r}: {reason}."
             )
-        return False
 
-    def drop(self, index: tf.Tensor) -> tf.Tensor:
-        """Calls `record` from within a graph, where nothing else can give names and reasons."""
-        dropped = tf.numpy_function(self.record, [index], tf.bool)
-        return tf.ensure_shape(dropped, ())
+    def substitutes(self, index: int) -> Iterator[int]:
+        """Yields the places of all other files, far from each other, the same ones every time."""
+        count = len(self.paths)
+        step = max(1, round(count * 0.618))
+        while gcd(step, count) > 1:
+            step += 1
+        for number in range(1, count):
+            yield (index + number * step) % count
 
-
-def why_broken(path: str, channels: int) -> str | None:
-    """Returns why the file at `path` is no intact image, None if it is one."""
-    try:
-        contents = tf.io.read_file(path)
-        if not contents.numpy():
-            return "the file is empty"
-        decode_box(contents, lambda shape: tf.concat([[0, 0], shape[:2]], axis=0), channels)
-    except (tf.errors.OpError, ValueError) as error:
-        return _plain(getattr(error, "message", str(error)))
-    return None
+    def why_broken(self, index: int) -> str | None:
+        """Returns why a file is no intact image, None if it is one."""
+        try:
+            contents = tf.io.read_file(os.fsencode(self.paths[index]))
+            if not contents.numpy():
+                return "the file is empty"
+            decode_box(
+                contents,
+                lambda shape: tf.concat([[0, 0], shape[:2]], axis=0),
+                self.channels,
+                self.max_pixels,
+            )
+        except (tf.errors.OpError, ValueError) as error:
+            return _plain(getattr(error, "message", str(error)))
+        return None
 
 
 def _plain(message: str) -> str:

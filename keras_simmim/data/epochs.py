@@ -65,12 +65,6 @@ class Epochs:
         keys = _full_range((count,), tf.stack([epoch_seed, tf.constant(-1, tf.int64)]))
         return tf.cast(tf.argsort(keys, stable=True), tf.int64)
 
-    def leave_out(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Returns `batches` without those that come before the first iteration's first."""
-        # Once the iteration has counted as an epoch, nothing that follows is left out.
-        numbered = batches.enumerate().filter(lambda number, _: number >= self._left_out)
-        return numbered.map(lambda _, batch: batch)
-
     def count(self, batches: tf.data.Dataset, batch_count: int | None) -> tf.data.Dataset:
         """Returns `batches` unchanged, but for counting their iterations as epochs."""
         if not self.training:

@@ -1,9 +1,8 @@
 """A folder of image files as a source."""
 
+import functools
 import os
-import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,8 +11,9 @@ from keras_simmim.data import arguments
 from keras_simmim.data.arrays import as_labels
 from keras_simmim.data.batching import batched
 from keras_simmim.data.broken import BrokenFiles
-from keras_simmim.data.decoding import decode_box
+from keras_simmim.data.decoding import MAX_PIXELS, decode_box
 from keras_simmim.data.epochs import Epochs
+from keras_simmim.data.gaps import without_gaps
 from keras_simmim.data.host import leave_gpu_to_backend
 from keras_simmim.data.listing import choose_evenly, choose_subset, list_images
 from keras_simmim.data.views import Views
@@ -38,12 +38,13 @@ def image_folder(
     flip: bool = True,
     drop_remainder: bool | None = None,
     on_error: str = "skip",
+    max_pixels: int = MAX_PIXELS,
 ) -> tf.data.Dataset:
     """Batches the image files of a folder and of the folders in it.
 
     JPEG, PNG, GIF (its first frame), BMP and still WebP are read, whatever the extension says of
-    the format; hidden files are left out. Of a JPEG no more than the crop is decoded. Alpha and
-    EXIF rotations are ignored; 16-bit PNGs are scaled to 8 bits.
+    the format; hidden files are left out. Of a JPEG no more than the crop is decoded, and it is
+    turned as its EXIF says. Alpha is ignored; 16-bit PNGs are scaled to 8 bits.
 
     Args:
         path: the folder.
@@ -72,6 +73,8 @@ def image_folder(
         on_error: `"skip"` logs and leaves out a file that cannot be read: in training another
             image takes its place, so that every epoch is equally long. `"raise"` ends the
             iteration with a `tf.errors.InvalidArgumentError` that names the file and the reason.
+        max_pixels: most pixels that an image's header may state; one that states more is broken.
+            The default is Pillow's: half a GiB of colour.
 
     Returns:
         A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), or of pairs of these
@@ -106,52 +109,63 @@ def image_folder(
     epochs = Epochs(training, seed, epoch, first_batch)
     channels = arguments.as_choice("channels", channels, (1, 3))
     on_error = arguments.as_choice("on_error", on_error, ("skip", "raise"))
-    paths, classes, class_names = _listed(
+    max_pixels = arguments.as_integer("max_pixels", max_pixels, minimum=1)
+    paths, classes, class_names, unreadable = _listed(
         path, labels, limit, validation_split, subset, epochs.seed
     )
     count = len(paths)
-    broken = BrokenFiles(paths, channels, on_error)
+    broken = BrokenFiles(paths, channels, max_pixels, on_error)
+    for folder, reason in unreadable.items():
+        broken.note(folder, reason)
     broken.check_first()
     with tf.device("CPU:0"):
-        path_of = tf.constant(paths)
+        path_of = tf.constant([os.fsencode(path) for path in paths])
         class_of = tf.constant(classes, tf.int32)
     has_labels = class_names is not None or labels not in ("auto", None)
-    refills = training and on_error == "skip"
+
+    @functools.lru_cache(maxsize=2)
+    def order_of(epoch_seed: int) -> np.ndarray:
+        return epochs.order(count, tf.constant(epoch_seed, tf.int64)).numpy()
 
     def records_of(epoch_seed: tf.Tensor) -> tf.data.Dataset:
-        order = epochs.order(count, epoch_seed)
-        # The order starts again where images are missing; `take` ends it.
-        positions = tf.data.Dataset.range(sys.maxsize if refills else count)
-        return positions.map(lambda position: order[position % count])
-
-    def read(index: tf.Tensor, image_seed: tf.Tensor) -> Any:
-        contents = tf.io.read_file(path_of[index])
-        view = views.view(lambda box_of: decode_box(contents, box_of, channels), image_seed)
-        view = tf.ensure_shape(view, (*views.size, channels))
-        return (view, class_of[index]) if has_labels else view
-
-    def blank(index: tf.Tensor) -> Any:
-        view = tf.zeros((*views.size, channels), tf.uint8)
-        return (view, class_of[index]) if has_labels else view
+        return tf.data.Dataset.from_tensor_slices(epochs.order(count, epoch_seed))
 
     @tf.autograph.experimental.do_not_convert
-    def attempt(index: tf.Tensor, image_seed: tf.Tensor) -> tf.data.Dataset:
-        # A graph knows no try: this data set of one image gets to its second half on an error.
-        intact = tf.data.Dataset.from_tensors((index, image_seed)).map(read).ignore_errors()
-        dropped = tf.data.Dataset.from_tensors(index).filter(broken.drop).map(blank)
-        return intact.concatenate(dropped).take(1)
+    def read(index: tf.Tensor, image_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        contents = tf.io.read_file(path_of[index])
+
+        def crop(box_of: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+            return decode_box(contents, box_of, channels, max_pixels)
+
+        view = tf.ensure_shape(views.view(crop, image_seed), (*views.size, channels))
+        return view, class_of[index]
+
+    def substitute(epoch_seed: int, position: int) -> tuple[np.ndarray, np.ndarray] | None:
+        index = int(order_of(epoch_seed)[position])
+        broken.record(index)
+        if not training:
+            return None
+        with tf.device("CPU:0"):
+            for other in broken.substitutes(index):
+                try:
+                    view, label = read(tf.constant(other), tf.constant([epoch_seed, position]))
+                    return view.numpy(), label.numpy()
+                except tf.errors.OpError:
+                    broken.record(other)
+        return None
+
+    def load(records: tf.data.Dataset) -> tf.data.Dataset:
+        images = without_gaps(records, read, substitute, count)
+        return images if has_labels else images.map(lambda view, label: view)
 
     dataset = batched(
         records_of,
-        lambda records: records.interleave(attempt, num_parallel_calls=tf.data.AUTOTUNE).take(
-            count
-        ),
+        load,
         epochs,
         batch_size=batch_size,
         drop_remainder=drop_remainder,
         image_count=count,
-        is_exact=refills or on_error == "raise",
-        may_drop=on_error == "skip",
+        is_exact=training or on_error == "raise",
     )
     dataset.class_names = class_names
     dataset.file_paths = paths
@@ -167,12 +181,15 @@ def _listed(
     validation_split: float | None,
     subset: str | None,
     seed: int,
-) -> tuple[list[str], list[int], list[str] | None]:
+) -> tuple[list[str], list[int], list[str] | None, dict[str, str]]:
     if isinstance(labels, str) and labels != "auto":
         raise ValueError(f"labels must be 'auto', None or integers, got {labels!r}.")
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path must be a path, got {path!r}.")
-    paths, classes, class_names = list_images(os.fspath(path), isinstance(labels, str))
+    unreadable: dict[str, str] = {}
+    paths, classes, class_names = list_images(
+        os.fsdecode(path), isinstance(labels, str), unreadable
+    )
     if labels is not None and not isinstance(labels, str):
         classes = as_labels(labels, len(paths)).tolist()
     if limit is not None:
@@ -184,4 +201,4 @@ def _listed(
         chosen = choose_subset(classes, validation_split, subset, seed)
         paths = [paths[index] for index in chosen]
         classes = [classes[index] for index in chosen]
-    return paths, classes, class_names
+    return paths, classes, class_names, unreadable

@@ -1,5 +1,6 @@
 """The images of a folder: paths, classes, and an even choice among them."""
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -10,12 +11,15 @@ from keras_simmim.data.arguments import as_choice
 from keras_simmim.data.decoding import EXTENSIONS
 
 
-def list_images(path: str, labelled: bool) -> tuple[list[str], list[int], list[str] | None]:
+def list_images(
+    path: str, labelled: bool, unreadable: dict[str, str]
+) -> tuple[list[str], list[int], list[str] | None]:
     """Lists the images under a folder, sorted by name.
 
     Args:
         path: the folder.
         labelled: True to take the sub-folders as classes if all images lie in sub-folders.
+        unreadable: gets the sub-folders that cannot be read, and the reasons.
 
     Returns:
         The paths, the class of each (0 without classes), and the class names or None.
@@ -29,11 +33,11 @@ def list_images(path: str, labelled: bool) -> tuple[list[str], list[int], list[s
         raise FileNotFoundError(f"path must be a folder of images, found nothing at {path!r}.")
     if not os.path.isdir(path):
         raise NotADirectoryError(f"path must be a folder of images, got the file {path!r}.")
-    files = list(_walk(path, (os.path.realpath(path),)))
+    files = list(_walk(path, (os.path.realpath(path),), unreadable))
     images = [file for file in files if file.lower().endswith(EXTENSIONS)]
     if not images:
         raise ValueError(_nothing_found(path, files))
-    folders = [entry.name for entry in _visible(path) if entry.is_dir()]
+    folders = [entry.name for entry in _visible(path) if _is_folder(entry)]
     parts = [os.path.relpath(image, path).split(os.sep) for image in images]
     direct = sum(len(part) == 1 for part in parts)
     if not labelled or direct == len(images):
@@ -88,12 +92,35 @@ def _visible(path: str) -> list[os.DirEntry[str]]:
     return sorted(visible, key=lambda entry: entry.name)
 
 
-def _walk(path: str, ancestors: tuple[str, ...]) -> Iterator[str]:
-    for entry in _visible(path):
-        if not entry.is_dir():
-            yield entry.path
+def _walk(path: str, ancestors: tuple[str, ...], unreadable: dict[str, str]) -> Iterator[str]:
+    try:
+        entries = _visible(path)
+    except OSError as error:
+        if len(ancestors) == 1:
+            raise
+        unreadable[path] = f"the folder cannot be read: {error.strerror}"
+        return
+    for entry in entries:
+        if not _is_folder(entry):
+            if _is_file(entry):
+                yield entry.path
         elif (real := os.path.realpath(entry.path)) not in ancestors:
-            yield from _walk(entry.path, (*ancestors, real))
+            yield from _walk(entry.path, (*ancestors, real), unreadable)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    # Links that lead to each other raise.
+    with contextlib.suppress(OSError):
+        return entry.is_dir()
+    return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Returns whether to list what is no folder; to read a pipe would take forever."""
+    with contextlib.suppress(OSError):
+        # A link that leads nowhere is a broken file, which the report should name.
+        return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
+    return True
 
 
 def _nothing_found(path: str, files: list[str]) -> str:

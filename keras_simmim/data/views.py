@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_simmim.data import arguments
 from keras_simmim.data.boxes import DRAWS, central_box, random_box
+from keras_simmim.data.graphs import apart
 
 
 @dataclass(frozen=True)
@@ -65,16 +66,24 @@ class Views:
 
 
 def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Returns a uint8 image resized to `size`: by averages to shrink, bilinearly to enlarge.
+    """Returns a uint8 image resized to `size`: bilinearly, or by averages to less than a half.
 
-    Averaging areas is as close to a Lanczos filter as an antialiased bilinear one is, and it is
-    four times as fast here (0.8 against 2.9 ms from 430×330 to 192×192 pixels).
+    Root mean square differences from Pillow's Lanczos filter on photographs, of 255: shrunk by 1.5
+    or 2, bilinear 1.8 and 2.4, averages 2.0 and 2.0, Pillow's bilinear 2.6 and 3.0; by 4, bilinear
+    6.8, averages 2.6, Pillow's bilinear 3.6. Averages take 0.4 ms more at 192×192 pixels.
     """
-    height, width = size
-    shape = tf.shape(image)
     resized = tf.cond(
-        (shape[0] >= height) & (shape[1] >= width),
+        tf.reduce_all(tf.shape(image)[:2] <= [2 * side for side in size]),
+        lambda: tf.image.resize(image, size, method="bilinear"),
+        lambda: _shrunk(image, tf.constant(size)),
+    )
+    return tf.cast(resized + 0.5, tf.uint8)
+
+
+@apart(tf.TensorSpec((None, None, None), tf.uint8), tf.TensorSpec((2,), tf.int32))
+def _shrunk(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    return tf.cond(
+        tf.reduce_all(tf.shape(image)[:2] >= size),
         lambda: tf.image.resize(image, size, method="area"),
         lambda: tf.image.resize(image, size, method="bilinear", antialias=True),
     )
-    return tf.cast(tf.round(resized), tf.uint8)

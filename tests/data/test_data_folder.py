@@ -1,3 +1,8 @@
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -94,6 +99,57 @@ def test_links_in_circles_end(coloured_folder):
     folder = coloured_folder(2, classes=("a",))
     (folder / "a" / "again").symlink_to(folder)
     assert data.image_folder(folder, 8).image_count == 2
+
+
+def test_links_that_lead_to_each_other_pipes_and_names_in_any_script(coloured_folder):
+    folder = coloured_folder(2)
+    for name in ("图像.png", "изображение.png", "صورة.png", "a 'b' \"c\"\n#.png", b"\xff\xfe.png"):
+        shutil.copy(folder / "00.png", os.path.join(os.fsencode(folder), os.fsencode(name)))
+    (folder / "one.png").symlink_to("other.png")
+    (folder / "other.png").symlink_to("one.png")
+    (folder / "one").symlink_to("other")
+    (folder / "other").symlink_to("one")
+    os.mkfifo(folder / "pipe.png")
+    dataset = data.image_folder(folder, 8, training=False)
+    assert sorted(colours(dataset)) == [10] * 6 + [20]
+    assert sorted(dataset.broken_files) == [
+        str(folder / f"{name}.png") for name in ("one", "other")
+    ]
+    assert all("symbolic links" in reason for reason in dataset.broken_files.values())
+
+
+@pytest.fixture
+def without_privileges():
+    """Reads like a user whom permissions bind, which they do not root."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+
+
+@pytest.fixture
+def shared_folder():
+    """A folder that every user may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+def test_files_and_folders_without_permission(shared_folder, request):
+    for folder in ("a", "b"):
+        (shared_folder / folder).mkdir()
+        for name in ("1.png", "2.png"):
+            Image.new("RGB", (8, 8)).save(shared_folder / folder / name)
+    (shared_folder / "a" / "2.png").chmod(0)
+    (shared_folder / "b").chmod(0)
+    request.getfixturevalue("without_privileges")
+    dataset = data.image_folder(shared_folder, 8, training=False)
+    assert sum(len(labels) for _, labels in dataset) == 1
+    assert sorted(dataset.broken_files) == [str(shared_folder / name) for name in ("a/2.png", "b")]
+    assert all("ermission denied" in reason for reason in dataset.broken_files.values())
+    with pytest.raises(ValueError, match="the folder cannot be read: Permission denied"):
+        data.image_folder(shared_folder, 8, on_error="raise")
 
 
 def test_cases_hidden_files_and_channels(coloured_folder):
