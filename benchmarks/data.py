@@ -1,0 +1,247 @@
+"""How fast is the input: beside PIL, from epoch to epoch, and when the library is imported?
+
+python benchmarks/data.py                       # all questions
+python benchmarks/data.py --questions input     # also: epochs, waiting, import
+
+input: JPEGs of 500×375 pixels to augmented batches at 192², images/s, beside PIL in two processes
+(decode, random resized crop with Pillow's bilinear filter, flip; nothing is sent anywhere) and
+beside keras.utils.image_dataset_from_directory (which augments nothing). The three take turns.
+epochs: seconds and resident memory of an epoch over 1,000, 10,000 and 100,000 links to the photos.
+waiting: seconds of a training step with the pipeline and with one batch that is kept, in turns.
+import: seconds of `import keras_simmim` beyond `import keras`, in new processes, in turns.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from PIL import Image
+
+PHOTOS, SIDE, BATCH = 300, 192, 64
+RESULTS = Path(__file__).parent / "results"
+
+
+def make_photos(folder):
+    """Crops of photographs with a sensor's noise, 500×375, JPEG of quality 90."""
+    from pictures import photographs
+
+    generator = np.random.default_rng(0)
+    originals = [Image.fromarray(original) for original in photographs().values()]
+    for number in range(PHOTOS):
+        original = originals[number % len(originals)]
+        width = min(original.width, original.height * 4 / 3) * generator.uniform(0.5, 1)
+        left = generator.uniform(0, original.width - width)
+        top = generator.uniform(0, original.height - width * 3 / 4)
+        box = (left, top, left + width, top + width * 3 / 4)
+        pixels = np.asarray(original.resize((500, 375), Image.Resampling.BICUBIC, box))
+        noisy = np.clip(pixels + generator.normal(0, 4, pixels.shape), 0, 255).astype("uint8")
+        Image.fromarray(noisy).save(folder / f"{number:03d}.jpg", quality=90)
+
+
+def pil_views(paths):
+    """What a loader on PIL computes, the batch included."""
+    generator = np.random.default_rng(0)
+    views = []
+    for path in paths:
+        with Image.open(path) as file:
+            image = file.convert("RGB")
+        area = image.width * image.height * generator.uniform(0.67, 1)
+        ratio = np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3)))
+        width = min(image.width, round((area * ratio) ** 0.5))
+        height = min(image.height, round((area / ratio) ** 0.5))
+        left = int(generator.integers(0, image.width - width + 1))
+        top = int(generator.integers(0, image.height - height + 1))
+        view = image.crop((left, top, left + width, top + height))
+        view = view.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        if generator.random() < 0.5:
+            view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        views.append(np.asarray(view))
+    return sum(len(np.stack(views[start : start + BATCH])) for start in range(0, len(views), BATCH))
+
+
+def seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def in_turns(functions, rounds):
+    """Medians of the seconds of each, and the rounds, after one round to warm up."""
+    times = [[seconds(function) for function in functions] for _ in range(rounds + 1)][1:]
+    return [statistics.median(column) for column in zip(*times, strict=True)], times
+
+
+def input_speed(folder, rounds):
+    import keras
+
+    import keras_simmim as ks
+
+    paths = sorted(map(str, folder.iterdir()))
+    ours = ks.data.image_folder(folder, SIDE, BATCH, drop_remainder=False)
+    keras_utility = keras.utils.image_dataset_from_directory(
+        folder, labels=None, image_size=(SIDE, SIDE), batch_size=BATCH, verbose=False
+    )
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        halves = [paths[::2], paths[1::2]]
+        readers = {
+            "image_folder": lambda: [None for _ in ours],
+            "PIL, two processes": lambda: pool.map(pil_views, halves, chunksize=1),
+            "image_dataset_from_directory": lambda: [None for _ in keras_utility],
+        }
+        medians, times = in_turns(list(readers.values()), rounds)
+    ratios = [statistics.median(row[place] / row[0] for row in times) for place in range(3)]
+    print("\n| reader | images/s | image_folder is so many times as fast |\n|---|---|---|")
+    rows = []
+    for name, median, ratio in zip(readers, medians, ratios, strict=True):
+        rows.append({"reader": name, "images_per_second": len(paths) / median, "ratio": ratio})
+        print(f"| {name} | {len(paths) / median:.0f} | {ratio:.2f} |")
+    return rows
+
+
+def epochs(folder, counts):
+    """Each size in a process of its own, whose memory is looked at after its epochs."""
+    rows = []
+    print("\n| images | seconds to the first batch | µs an image | resident MB, epochs 1, 2 |")
+    print("|---|---|---|---|")
+    for count in counts:
+        command = [sys.executable, __file__, "--epoch-of", str(folder), "--count", str(count)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        row = json.loads(output.strip().splitlines()[-1])
+        rows.append(row)
+        memory = ", ".join(f"{megabytes:.0f}" for megabytes in row["resident_megabytes"])
+        print(
+            f"| {count:,} | {row['first_batch_seconds']:.2f} | "
+            f"{row['microseconds_an_image']:.0f} | {memory} |"
+        )
+    return rows
+
+
+def epoch_of(folder, count):
+    """Two epochs over links to small copies of the photos, which decode in no time."""
+    import psutil
+
+    import keras_simmim as ks
+
+    with tempfile.TemporaryDirectory() as base:
+        originals = []
+        (Path(base) / "originals").mkdir()
+        for path in sorted(folder.iterdir()):
+            small = Path(base) / "originals" / path.name
+            Image.open(path).resize((64, 48)).save(small)
+            originals.append(small)
+        linked = Path(base) / "linked"
+        for number in range(count):
+            part = linked / f"{number // 1000:03d}"
+            part.mkdir(parents=True, exist_ok=True)
+            os.link(originals[number % len(originals)], part / f"{number:06d}.jpg")
+        start = time.perf_counter()
+        dataset = ks.data.image_folder(linked, 32, BATCH, labels=None)
+        next(iter(dataset))
+        first = time.perf_counter() - start
+        times, memory = [], []
+        for _ in range(2):
+            times.append(seconds(lambda: [None for _ in dataset]))
+            memory.append(psutil.Process().memory_info().rss / 2**20)
+    row = {
+        "images": count,
+        "first_batch_seconds": first,
+        "microseconds_an_image": 1e6 * min(times) / count,
+        "resident_megabytes": memory,
+    }
+    print(json.dumps(row))
+
+
+def waiting(folder, rounds):
+    """The default network of examples/train.py at its 64², batch 32, on the photos."""
+    import keras
+
+    import keras_simmim as ks
+
+    def endless(dataset):
+        while True:
+            yield from dataset
+
+    batch_size = 32
+    dataset = ks.data.image_folder(folder, 64, batch_size)
+    batches = endless(dataset)
+    kept = next(batches)
+    backbone = ks.backbones.ViT((64, 64, 3), 16, num_layers=4, num_heads=4, hidden_dim=128)
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(0.6, block_size=1))
+    is_tensorflow = keras.backend.backend() == "tensorflow"
+    model.compile(keras.optimizers.AdamW(1e-3), jit_compile=is_tensorflow or "auto")
+    steps = len(list(folder.iterdir())) // batch_size
+
+    def train(source):
+        for _ in range(steps):
+            model.train_on_batch(np.asarray(next(source)))
+
+    (with_pipeline, with_kept), times = in_turns(
+        [lambda: train(batches), lambda: train(endless([kept]))], rounds
+    )
+    share = statistics.median(1 - row[1] / row[0] for row in times)
+    row = {
+        "backend": keras.backend.backend(),
+        "step_milliseconds": 1e3 * with_pipeline / steps,
+        "step_milliseconds_one_batch": 1e3 * with_kept / steps,
+        "share_waiting": share,
+    }
+    print(
+        "\n| backend | step, ms | with one kept batch, ms | share of waiting |\n|---|---|---|---|"
+    )
+    print("| {} | {:.1f} | {:.1f} | {:.1%} |".format(*row.values()))
+    return row
+
+
+def import_time(rounds):
+    def fresh(module):
+        return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+
+    _, times = in_turns([fresh("keras"), fresh("keras, keras_simmim")], rounds)
+    beyond = statistics.median(ours - keras for keras, ours in times)
+    keras_alone = statistics.median(keras for keras, _ in times)
+    print("\n| import keras, s | keras_simmim beyond it, s |\n|---|---|")
+    print(f"| {keras_alone:.2f} | {beyond:.2f} |")
+    return {"keras_seconds": keras_alone, "beyond_seconds": beyond}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    questions = ("input", "epochs", "waiting", "import")
+    parser.add_argument("--questions", nargs="+", default=questions, choices=questions)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--counts", nargs="+", type=int, default=[1000, 10_000, 100_000])
+    parser.add_argument("--epoch-of", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--count", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.epoch_of:
+        epoch_of(options.epoch_of, options.count)
+        return
+    file = RESULTS / "data.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
+    with tempfile.TemporaryDirectory() as base:
+        folder = Path(base)
+        make_photos(folder)
+        answers = {
+            "input": lambda: input_speed(folder, options.rounds),
+            "epochs": lambda: epochs(folder, options.counts),
+            "waiting": lambda: waiting(folder, options.rounds),
+            "import": lambda: import_time(options.rounds),
+        }
+        for question in options.questions:
+            results[question] = answers[question]()
+            RESULTS.mkdir(exist_ok=True)
+            file.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
