@@ -67,7 +67,7 @@ class BrokenFiles:
             ValueError: if `on_error` is `"raise"`, or if no intact file is left.
         """
         path = self.paths[index]
-        reason = self.why_broken(index) or "could not be read once"
+        reason = self.reasons.get(path) or self.why_broken(index) or "could not be read once"
         self.note(path, reason)
         self._broken.add(index)
         if len(self._broken) == len(self.paths):
