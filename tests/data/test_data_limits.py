@@ -43,9 +43,7 @@ def test_the_limit_counts_the_pixels_of_every_format(kind, options):
     contents = encoded(PHOTOGRAPH, kind, **options)
     assert whole(contents, max_pixels=32 * 40).shape == (32, 40, 3)
     for refused in (contents, contents + b"\0"):
-        with pytest.raises(
-            tf.errors.InvalidArgumentError, match="more pixels than max_pixels=1279"
-        ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="more pixels than max_pixels"):
             whole(refused, max_pixels=32 * 40 - 1)
 
 
