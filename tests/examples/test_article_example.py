@@ -82,7 +82,7 @@ def test_the_picture_of_the_masks(tmp_path):
         assert 0.6 < changed[2] <= 0.77
 
 
-def test_mistakes_are_one_line_and_an_error(tmp_path):
+def test_mistakes_are_one_line_and_an_error(tmp_path, refusal):
     (tmp_path / "alone").mkdir()
     keras.utils.save_img(tmp_path / "alone" / "1.png", np.zeros((8, 8, 3)))
     for script, arguments, message in (
@@ -90,7 +90,4 @@ def test_mistakes_are_one_line_and_an_error(tmp_path):
         ("article.py", ("--epochs", 0), "--epochs must be at least 1"),
         ("masks.py", ("--image", tmp_path / "none.jpg"), "--image"),
     ):
-        result = run(script, *arguments)
-        assert result.returncode != 0
-        assert message in result.stderr.splitlines()[-1], result.stderr
-        assert "Traceback" not in result.stderr
+        assert message in refusal(script, *arguments)

@@ -47,6 +47,7 @@ def saved(tmp_path_factory):
     backbone = ks.backbones.ViT((16, 16, 3), 8, num_layers=1, num_heads=2, hidden_dim=16)
     model = ks.SimMIM(backbone, ks.masking.SpatialMasking(0.5, 1))
     model.compile(keras.optimizers.AdamW(1e-3))
+    model.optimizer.build(model.trainable_variables)
     model.save(folder / "model.keras")
     return folder
 
@@ -85,14 +86,11 @@ def test_the_report_has_all_blocks_and_the_colors(folders, saved, tmp_path):
 
 
 @pytest.mark.parametrize("script", ["finetune.py", "evaluate.py"])
-def test_mistakes_are_one_line_and_an_error(folders, saved, tmp_path, script):
+def test_mistakes_are_one_line_and_an_error(folders, saved, tmp_path, script, refusal):
     mistakes = [
         (("--model", tmp_path / "none.keras"), "there is no such file"),
         (("--model", saved, "--data", folders / "plain"), "no labels"),
         (("--model", saved), "channels" if script == "evaluate.py" else "the model's"),
     ]
     for arguments, message in mistakes:
-        done = run(script, *arguments)
-        assert done.returncode != 0
-        assert message in done.stderr
-        assert "Traceback" not in done.stderr
+        assert message in refusal(script, *arguments)

@@ -68,13 +68,10 @@ def test_a_trial_follows_the_recipe(photographs, tmp_path):
     assert {"epoch_loss", "epoch_learning_rate"} <= set(log.Tags()["tensors"])
 
 
-def test_mistakes_are_one_line_and_an_error(photographs):
+def test_mistakes_are_one_line_and_an_error(photographs, refusal):
     for arguments, message in (
         (("--recipe", "simmim"), "--recipe: name must be one of"),
         (("--data", photographs, "--model", "resnet"), "preset must be one of"),
         (("--resume",), "--resume needs --output"),
     ):
-        run = pretrain(*arguments)
-        assert run.returncode != 0
-        assert message in run.stderr.splitlines()[-1], run.stderr
-        assert "Traceback" not in run.stderr
+        assert message in refusal("pretrain_imagenet.py", *arguments)
