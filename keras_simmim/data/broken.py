@@ -9,7 +9,7 @@ from math import gcd
 
 import tensorflow as tf
 
-from keras_simmim.data.decoding import decode_box
+from keras_simmim.data.decoding import TOO_MANY, decode_box
 
 LOGGER = logging.getLogger("keras_simmim")
 
@@ -97,7 +97,8 @@ class BrokenFiles:
                 self.max_pixels,
             )
         except (tf.errors.OpError, ValueError) as error:
-            return _plain(getattr(error, "message", str(error)))
+            reason = _plain(getattr(error, "message", str(error)))
+            return f"{reason}={self.max_pixels}" if reason == TOO_MANY else reason
         return None
 
 

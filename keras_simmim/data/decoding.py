@@ -16,6 +16,7 @@ from keras_simmim.data.orientation import (
 )
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+TOO_MANY = "more pixels than max_pixels"
 MAX_PIXELS = 2**30 // 6  # 178,956,970: half a GiB of colour, and Pillow's limit
 
 # The shape as it is looked at, the orientation, and the pixels of what is not cropped in decoding.
@@ -169,7 +170,7 @@ def _whole(contents: tf.Tensor, max_pixels: tf.Tensor) -> tf.Tensor:
 
 def _limit(height: tf.Tensor, width: tf.Tensor, max_pixels: int | tf.Tensor) -> tf.Operation:
     pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
-    return _assert(pixels <= tf.cast(max_pixels, tf.int64), "more pixels than max_pixels")
+    return _assert(pixels <= tf.cast(max_pixels, tf.int64), TOO_MANY)
 
 
 def _assert(condition: tf.Tensor, message: str) -> tf.Operation | None:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_simmim import data
-from keras_simmim.data.decoding import decode_box
+from keras_simmim.data.decoding import MAX_PIXELS, decode_box
 
 PHOTOGRAPH = Image.fromarray(
     np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
@@ -58,7 +58,7 @@ def test_a_bomb_is_refused_by_its_header(tmp_path):
     dataset = data.image_folder(tmp_path, 8, training=False)
     assert sum(len(batch) for batch in dataset) == 1
     reasons = set(dataset.broken_files.values())
-    assert reasons == {"more pixels than max_pixels"}
+    assert reasons == {f"more pixels than max_pixels={MAX_PIXELS}"}
     with pytest.raises(ValueError, match="all 3 images are broken"):
         data.image_folder(tmp_path, 8, max_pixels=100)
     with pytest.raises(ValueError, match="max_pixels must be at least 1, got 0"):
