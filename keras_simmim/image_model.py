@@ -59,6 +59,8 @@ class ImageModel(TrainStep, keras.Model):
             dtype="float32",
             name="normalise",
         )
+        # Before every epoch Keras runs a model symbolically that has any layer not built.
+        self.normalise.build((None, *backbone.image_shape))
         self.trackers: list[keras.metrics.Metric] = []
         # Keras lets no layer, and no list of metrics, be added to a model that is built.
         self.extra = SimpleNamespace(metrics=[])
@@ -167,6 +169,9 @@ class ImageModel(TrainStep, keras.Model):
                 )
         self.asked_jit_compile = jit_compile
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        # TensorFlow would trace a first step that creates these, and then trace the step anew.
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """`keras.Model.fit`; a `tf.data.Dataset` is taken in its own order without a warning.
@@ -226,7 +231,6 @@ class ImageModel(TrainStep, keras.Model):
     def compile_from_config(self, config: Config) -> None:
         """Compile as a saved model was compiled."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
 
     # ---------------------------------------------------------------- embedding
 

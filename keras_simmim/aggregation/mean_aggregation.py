@@ -1,5 +1,7 @@
 """The mean over views: the default aggregator."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -15,6 +17,10 @@ class MeanAggregation(keras.layers.Layer):
     MeanAggregation()(keras.random.normal((8, 3, 7, 7, 64))).shape   # (8, 7, 7, 64)
     ```
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.built = True
 
     def call(self, views: Tensor) -> Tensor:
         """(B, V, h, w, c) → (B, h, w, c)."""

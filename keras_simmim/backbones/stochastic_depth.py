@@ -50,15 +50,16 @@ class StochasticDepth(keras.layers.Layer):
         self.keep = np.repeat(1 - np.linspace(0, rate, num_blocks, dtype="float32"), 2)
 
     def build(self, input_shape: Shape | None = None) -> None:
-        """Create the step."""
-        self.step = self.add_weight(
-            shape=(),
-            dtype="int32",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-            name="step",
-        )
+        """Create the step, if anything is ever skipped."""
+        if self.rate > 0:
+            self.step = self.add_weight(
+                shape=(),
+                dtype="int32",
+                initializer="zeros",
+                trainable=False,
+                aggregation="only_first_replica",
+                name="step",
+            )
         self.built = True
 
     def factors(self, batch_size: Tensor | int) -> Tensor:

@@ -103,8 +103,7 @@ class SwinEncoder(keras.layers.Layer):
             self.stages.append(blocks)
             self.stage_shapes.append(shape)
         self.norm.build(shape)
-        if self.stochastic_depth.rate > 0:
-            self.stochastic_depth.build()
+        self.stochastic_depth.build()
 
     def call(
         self, patches: Tensor, training: bool | None = None, all_blocks: bool = False

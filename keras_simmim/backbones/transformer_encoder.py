@@ -133,8 +133,7 @@ class TransformerEncoder(keras.layers.Layer):
             layer.build((None, tokens, dim))
         for layer in self.relative_position_biases:
             layer.build()
-        if self.stochastic_depth.rate > 0:
-            self.stochastic_depth.build()
+        self.stochastic_depth.build()
 
     def call(
         self,
