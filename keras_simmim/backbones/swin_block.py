@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_simmim.backbones.attention import attention
 from keras_simmim.backbones.relative_position_bias import RelativePositionBias
 from keras_simmim.backbones.transformer_block import TransformerBlock
 from keras_simmim.types import Config, Shape, Tensor
@@ -105,16 +106,14 @@ class SwinBlock(TransformerBlock):
             self.project(windows),
             (-1, rows * columns, positions, 3, self.num_heads, self.head_dim),
         )
-        projected = ops.reshape(
-            ops.transpose(projected, (3, 0, 2, 1, 4, 5)), (3, -1, positions, heads, self.head_dim)
-        )
-        attended = ops.dot_product_attention(
-            projected[0], projected[1], projected[2], bias=self.scores_bias(projected.dtype)
-        )
+        projected = ops.transpose(projected, (3, 0, 1, 4, 2, 5))
+        projected = ops.reshape(projected, (3, -1, heads, positions, self.head_dim))
+        query, key, value = ops.unstack(projected, 3)
+        attended = attention(query, key, value, self.scores_bias(projected.dtype))
         attended = ops.reshape(
-            attended, (-1, positions, rows * columns, self.num_heads, self.head_dim)
+            attended, (-1, rows * columns, self.num_heads, positions, self.head_dim)
         )
-        attended = ops.reshape(ops.transpose(attended, (0, 2, 1, 3, 4)), (-1, dim))
+        attended = ops.reshape(ops.transpose(attended, (0, 1, 3, 2, 4)), (-1, dim))
         windows = ops.reshape(
             self.attention_output(attended), (-1, rows, columns, self.window, self.window, dim)
         )

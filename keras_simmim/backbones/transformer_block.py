@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backbones.attention import attention, gelu
 from keras_simmim.backbones.initialization import OneSigmaNormal
 from keras_simmim.types import Config, Shape, Tensor
 
@@ -134,7 +135,7 @@ class TransformerBlock(keras.layers.Layer):
         tokens = ops.reshape(inputs, (-1, inputs.shape[-1]))
         attended = self.attend(self.attention_norm(tokens), inputs.shape[1:], bias)
         tokens = tokens + self._branch(attended, self.attention_scale, factors, 0, inputs.shape)
-        hidden = ops.gelu(self.mlp_hidden(self.mlp_norm(tokens)), approximate=False)
+        hidden = gelu(self.mlp_hidden(self.mlp_norm(tokens)))
         mixed = self.mlp_output(hidden)
         tokens = tokens + self._branch(mixed, self.mlp_scale, factors, 1, inputs.shape)
         return ops.reshape(tokens, (-1, *inputs.shape[1:]))
@@ -171,9 +172,9 @@ class TransformerBlock(keras.layers.Layer):
             self.project(tokens), (-1, shape[0], 3, self.num_heads, self.head_dim)
         )
         # Slices would each have a gradient as large as the whole.
-        query, key, value = ops.unstack(projected, 3, axis=2)
+        query, key, value = ops.unstack(ops.transpose(projected, (2, 0, 3, 1, 4)), 3)
         bias = None if bias is None else ops.cast(bias, projected.dtype)
-        attended = ops.dot_product_attention(query, key, value, bias=bias)
+        attended = ops.transpose(attention(query, key, value, bias), (0, 2, 1, 3))
         return self.attention_output(ops.reshape(attended, (-1, self.num_heads * self.head_dim)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
