@@ -1,6 +1,5 @@
 """What a model of images brings itself: normalised pixels, a count of steps, losses and metrics."""
 
-import functools
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -63,7 +62,7 @@ class ImageModel(TrainStep, keras.Model):
         self.normalise.build((None, *backbone.image_shape))
         self.trackers: list[keras.metrics.Metric] = []
         # Keras lets no layer, and no list of metrics, be added to a model that is built.
-        self.extra = SimpleNamespace(metrics=[])
+        self.extra = SimpleNamespace(metrics=[], embedder=None, block_embedder=None)
         # What `ks.training.resume` leaves for the next `fit`.
         self.resumed: RunState | None = None
         self.backend_seed: int | None = None
@@ -238,16 +237,21 @@ class ImageModel(TrainStep, keras.Model):
         """The embedding of a feature map: its mean over positions, float32 (B, D)."""
         return ops.mean(ops.cast(features, "float32"), axis=(1, 2))
 
-    @functools.cached_property
-    def _embedder(self) -> keras.Model:
-        images = keras.Input(self.backbone.image_shape, dtype="float32", name="images")
-        return keras.Model(images, self.pool(self.backbone(self.normalise(images))))
+    # Not properties: a model that is saved looks into all of those, and would build these.
 
-    @functools.cached_property
+    def _embedder(self) -> keras.Model:
+        if self.extra.embedder is None:
+            images = keras.Input(self.backbone.image_shape, dtype="float32", name="images")
+            embedding = self.pool(self.backbone(self.normalise(images)))
+            self.extra.embedder = keras.Model(images, embedding)
+        return self.extra.embedder
+
     def _block_embedder(self) -> keras.Model:
-        images = keras.Input(self.backbone.image_shape, dtype="float32", name="images")
-        blocks = self.backbone.block_outputs(self.normalise(images))
-        return keras.Model(images, [self.pool(block) for block in blocks])
+        if self.extra.block_embedder is None:
+            images = keras.Input(self.backbone.image_shape, dtype="float32", name="images")
+            blocks = self.backbone.block_outputs(self.normalise(images))
+            self.extra.block_embedder = keras.Model(images, [self.pool(block) for block in blocks])
+        return self.extra.block_embedder
 
     def embed(self, images: Any, batch_size: int | None = None) -> np.ndarray:
         """Embed images, nothing masked: for search, kNN and clustering.
@@ -260,7 +264,7 @@ class ImageModel(TrainStep, keras.Model):
         Returns:
             float32 array (N, D), the mean of the backbone's features over positions.
         """
-        return np.asarray(self._embedder.predict(images, batch_size=batch_size, verbose=0))
+        return np.asarray(self._embedder().predict(images, batch_size=batch_size, verbose=0))
 
     def embed_blocks(self, images: Any, batch_size: int | None = None) -> list[np.ndarray]:
         """Embed images by every block's output.
@@ -275,7 +279,7 @@ class ImageModel(TrainStep, keras.Model):
         Raises:
             NotImplementedError: for a backbone that does not consist of blocks.
         """
-        embedded = self._block_embedder.predict(images, batch_size=batch_size, verbose=0)
+        embedded = self._block_embedder().predict(images, batch_size=batch_size, verbose=0)
         return embedded if isinstance(embedded, list) else [embedded]
 
     def get_config(self) -> Config:
