@@ -10,6 +10,7 @@ documented and names it. Each target runs in a process of its own, so that a cra
 
 import argparse
 import copy
+import gc
 import io
 import json
 import logging
@@ -265,6 +266,17 @@ TARGETS = {
 }
 
 
+CLEAR_AFTER = 20  # inputs, many of which become a model
+
+
+def clear() -> None:
+    """Free the models that were read: Keras keeps names of all, and cycles hold them."""
+    import keras
+
+    keras.backend.clear_session()
+    gc.collect()
+
+
 def run(target: str, inputs: int, seed: int) -> dict:
     """Read so many changed inputs; what came of them."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -276,6 +288,8 @@ def run(target: str, inputs: int, seed: int) -> dict:
         folder = Path(temporary)
         one = TARGETS[target](folder, Fuzz(seed))
         for number in range(-(-inputs // at_once)):
+            if number % CLEAR_AFTER == 0:
+                clear()
             try:
                 one()
                 outcomes["read"] += at_once
