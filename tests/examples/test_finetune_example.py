@@ -1,27 +1,12 @@
 """examples/finetune.py and evaluate.py as a user runs them, on a model of their own."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 import keras_simmim as ks
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def run(script, *arguments):
-    return subprocess.run(
-        [sys.executable, EXAMPLES / script, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "200"},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +37,10 @@ def saved(tmp_path_factory):
     return folder
 
 
-def test_few_labels_teach_and_are_compared(folders, saved, tmp_path):
+def test_few_labels_teach_and_are_compared(folders, saved, tmp_path, example):
     common = ("--model", saved, "--data", folders / "classes", "--output", tmp_path / "out")
-    done = run("finetune.py", *common, "--labels-per-class", 5, "--steps", 60, "--compare-scratch")
-    assert done.returncode == 0, done.stderr
-    assert "Classes: dark, light." in done.stdout
+    options = ("--labels-per-class", 5, "--steps", 60, "--compare-scratch")
+    assert "Classes: dark, light." in example("finetune.py", *common, *options)
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["labels"] == 10
     assert summary["classes"] == ["dark", "light"]
@@ -72,10 +56,9 @@ def test_few_labels_teach_and_are_compared(folders, saved, tmp_path):
         assert (tmp_path / "out" / name).stat().st_size > 1000
 
 
-def test_the_report_has_all_blocks_and_the_colors(folders, saved, tmp_path):
+def test_the_report_has_all_blocks_and_the_colors(folders, saved, tmp_path, example):
     common = ("--model", saved / "model.keras", "--data", folders / "classes")
-    done = run("evaluate.py", *common, "--output", tmp_path)
-    assert done.returncode == 0, done.stderr
+    example("evaluate.py", *common, "--output", tmp_path)
     report = json.loads((tmp_path / "report.json").read_text())
     assert set(report["representations"]) == {"block 0", "features", "colors"}
     # Dark and light are told apart by their color alone.
