@@ -34,6 +34,8 @@ def saved(tmp_path_factory):
     model.compile(keras.optimizers.AdamW(1e-3))
     model.optimizer.build(model.trainable_variables)
     model.save(folder / "model.keras")
+    grey = ks.backbones.ViT((16, 16, 1), 8, num_layers=1, num_heads=2, hidden_dim=16)
+    ks.SimMIM(grey, ks.masking.SpatialMasking(0.5, 1)).save(folder / "grey.keras")
     return folder
 
 
@@ -73,7 +75,11 @@ def test_mistakes_are_one_line_and_an_error(folders, saved, tmp_path, script, re
     mistakes = [
         (("--model", tmp_path / "none.keras"), "there is no such file"),
         (("--model", saved, "--data", folders / "plain"), "no labels"),
-        (("--model", saved), "channels" if script == "evaluate.py" else "the model's"),
     ]
+    if script == "evaluate.py":
+        grey = saved / "grey.keras"
+        mistakes.append((("--model", grey, "--data", folders / "classes"), "channels"))
+    else:
+        mistakes.append((("--model", saved, "--limit", 20), "the model's"))
     for arguments, message in mistakes:
         assert message in refusal(script, *arguments)
