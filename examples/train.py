@@ -58,9 +58,9 @@ def solar_cells(limit: int | None) -> tuple[np.ndarray, np.ndarray]:
     except ImportError:
         sys.exit("The default images come with a package: pip install 'keras-simmim[examples]'")
     images, _, types = load_dataset()
-    images = images.reshape(-1, 150, 2, 150, 2).mean((2, 4), dtype="float32")  # half the size
     chosen = np.linspace(0, len(images) - 1, min(limit or len(images), len(images))).astype(int)
-    return images[chosen, ..., None], np.unique(types, return_inverse=True)[1][chosen]
+    halves = images[chosen].reshape(-1, 150, 2, 150, 2).mean((2, 4), dtype="float32")
+    return halves[..., None], np.unique(types, return_inverse=True)[1][chosen]
 
 
 def datasets(options: argparse.Namespace, epoch: int = 0, first_batch: int = 0) -> tuple:

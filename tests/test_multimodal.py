@@ -113,8 +113,7 @@ def test_the_encoder_sees_what_is_left_and_no_more(mask_on, images):
 def semi_supervised(images, labels):
     """A model trained on images of which some have a label, and its logs."""
     model = make("pixels", num_classes=3, embedding_metrics=True)
-    jit_compile = True if keras.backend.backend() == "tensorflow" else "auto"
-    model.compile(keras.optimizers.Adam(3e-3), jit_compile=jit_compile)
+    model.compile(keras.optimizers.Adam(3e-3))
     fit = {"batch_size": 8, "shuffle": False, "verbose": 0}
     history = model.fit(images, labels, epochs=12, validation_data=(images, labels), **fit).history
     return model, history, fit
@@ -233,7 +232,6 @@ def test_grey_images_have_no_color_to_predict_from_masked_features():
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"], indirect=True)
 def test_half_precision_trains(precision, images):
     model = make("features")
-    jit_compile = True if keras.backend.backend() == "tensorflow" else "auto"
-    model.compile(keras.optimizers.Adam(1e-3), jit_compile=jit_compile)
+    model.compile(keras.optimizers.Adam(1e-3))
     logs = model.fit(images, batch_size=8, epochs=2, verbose=0).history
     assert np.isfinite(logs["loss"]).all()

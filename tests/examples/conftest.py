@@ -1,23 +1,52 @@
-"""Examples that refuse what they are asked are run without a process of their own."""
+"""Examples are run without a process of their own: to start one takes longer than most of them."""
 
 import runpy
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+
+import keras_simmim as ks
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
-def refusal(monkeypatch, capsys):
+def started(monkeypatch):
+    """A function that runs an example with these arguments in this process."""
+
+    def run(script, *arguments):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", [script, *map(str, arguments)])
+            patch.setenv("COLUMNS", "200")
+            patch.syspath_prepend(EXAMPLES)
+            runpy.run_path(str(EXAMPLES / script), run_name="__main__")
+
+    return run
+
+
+@pytest.fixture
+def example(started, capsys):
+    """A function that runs an example, which must succeed, and returns what it printed."""
+
+    def run(script, *arguments):
+        with warnings.catch_warnings():
+            # Keras, when it meets the end of data of unknown size for the first time.
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+            started(script, *arguments)
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def refusal(started, capsys):
     """A function that runs an example, which must end with an error, and returns its last line."""
 
     def run(script, *arguments):
-        monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
-        monkeypatch.syspath_prepend(EXAMPLES)
         with pytest.raises(SystemExit) as end:
-            runpy.run_path(str(EXAMPLES / script), run_name="__main__")
+            started(script, *arguments)
         if isinstance(end.value.code, str):
             assert "\n" not in end.value.code
             return end.value.code
@@ -25,3 +54,14 @@ def refusal(monkeypatch, capsys):
         return capsys.readouterr().err.splitlines()[-1]
 
     return run
+
+
+@pytest.fixture
+def shallow(monkeypatch):
+    """Every ViT gets one block: the examples' own take long to compile."""
+    vit = ks.backbones.ViT
+
+    def of_one_block(*arguments, **settings):
+        return vit(*arguments, **{**settings, "num_layers": 1})
+
+    monkeypatch.setattr(ks.backbones, "ViT", of_one_block)

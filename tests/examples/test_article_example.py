@@ -2,21 +2,11 @@
 
 import csv
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def run(script, *arguments):
-    command = [sys.executable, EXAMPLES / script, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +22,9 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_the_articles_job_learns_and_leaves_everything(folder, tmp_path):
+def test_the_articles_job_learns_and_leaves_everything(folder, tmp_path, example):
     common = ("--data", folder, "--image-size", 16, "--batch-size", 4, "--epochs", 2)
-    result = run("article.py", *common, "--output", tmp_path)
-    assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
+    lines = example("article.py", *common, "--output", tmp_path).splitlines()
     # Twice twelve batches of four among 48 images.
     assert [line.split(":")[0] for line in lines if line.startswith("step ")] == [
         "step 10",
@@ -65,12 +53,11 @@ def test_the_articles_job_learns_and_leaves_everything(folder, tmp_path):
     assert any("kernel" in tag for tag in tags), "no histogram of weights"
 
 
-def test_the_picture_of_the_masks(tmp_path):
+def test_the_picture_of_the_masks(tmp_path, example):
     generator = np.random.default_rng(0)
     keras.utils.save_img(tmp_path / "photo.png", generator.integers(0, 256, (150, 200, 3)))
     output = tmp_path / "deep" / "masks.png"
-    result = run("masks.py", "--image", tmp_path / "photo.png", "--output", output)
-    assert result.returncode == 0, result.stderr
+    example("masks.py", "--image", tmp_path / "photo.png", "--output", output)
     picture = np.asarray(keras.utils.load_img(output))
     assert picture.shape == (18 + 3 * 144, 7 * 144, 3)
     original, columns = picture[18 : 18 + 144, :144], picture[18:, 144:]

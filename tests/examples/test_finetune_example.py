@@ -1,27 +1,12 @@
 """examples/finetune.py and evaluate.py as a user runs them, on a model of their own."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 import keras_simmim as ks
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def run(script, *arguments):
-    return subprocess.run(
-        [sys.executable, EXAMPLES / script, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "200"},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +34,15 @@ def saved(tmp_path_factory):
     model.compile(keras.optimizers.AdamW(1e-3))
     model.optimizer.build(model.trainable_variables)
     model.save(folder / "model.keras")
+    grey = ks.backbones.ViT((16, 16, 1), 8, num_layers=1, num_heads=2, hidden_dim=16)
+    ks.SimMIM(grey, ks.masking.SpatialMasking(0.5, 1)).save(folder / "grey.keras")
     return folder
 
 
-def test_few_labels_teach_and_are_compared(folders, saved, tmp_path):
+def test_few_labels_teach_and_are_compared(folders, saved, tmp_path, example):
     common = ("--model", saved, "--data", folders / "classes", "--output", tmp_path / "out")
-    done = run("finetune.py", *common, "--labels-per-class", 5, "--steps", 60, "--compare-scratch")
-    assert done.returncode == 0, done.stderr
-    assert "Classes: dark, light." in done.stdout
+    options = ("--labels-per-class", 5, "--steps", 60, "--compare-scratch")
+    assert "Classes: dark, light." in example("finetune.py", *common, *options)
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["labels"] == 10
     assert summary["classes"] == ["dark", "light"]
@@ -72,10 +58,9 @@ def test_few_labels_teach_and_are_compared(folders, saved, tmp_path):
         assert (tmp_path / "out" / name).stat().st_size > 1000
 
 
-def test_the_report_has_all_blocks_and_the_colors(folders, saved, tmp_path):
+def test_the_report_has_all_blocks_and_the_colors(folders, saved, tmp_path, example):
     common = ("--model", saved / "model.keras", "--data", folders / "classes")
-    done = run("evaluate.py", *common, "--output", tmp_path)
-    assert done.returncode == 0, done.stderr
+    example("evaluate.py", *common, "--output", tmp_path)
     report = json.loads((tmp_path / "report.json").read_text())
     assert set(report["representations"]) == {"block 0", "features", "colors"}
     # Dark and light are told apart by their color alone.
@@ -90,7 +75,11 @@ def test_mistakes_are_one_line_and_an_error(folders, saved, tmp_path, script, re
     mistakes = [
         (("--model", tmp_path / "none.keras"), "there is no such file"),
         (("--model", saved, "--data", folders / "plain"), "no labels"),
-        (("--model", saved), "channels" if script == "evaluate.py" else "the model's"),
     ]
+    if script == "evaluate.py":
+        grey = saved / "grey.keras"
+        mistakes.append((("--model", grey, "--data", folders / "classes"), "channels"))
+    else:
+        mistakes.append((("--model", saved, "--limit", 20), "the model's"))
     for arguments, message in mistakes:
         assert message in refusal(script, *arguments)

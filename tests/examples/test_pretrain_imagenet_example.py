@@ -2,10 +2,6 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,17 +9,6 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import keras_simmim as ks
-
-SCRIPT = Path(__file__).parents[2] / "examples" / "pretrain_imagenet.py"
-
-
-def pretrain(*arguments):
-    return subprocess.run(
-        [sys.executable, SCRIPT, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "200"},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +22,13 @@ def photographs(tmp_path_factory):
     return folder
 
 
-def test_a_trial_follows_the_recipe(photographs, tmp_path):
+def test_a_trial_follows_the_recipe(photographs, tmp_path, example, shallow):
     recipe = ("--recipe", "simmim_vit_base_800ep", "--model", "simmim_vit_tiny")
     size = ("--image-size", 32, "--limit", 8, "--batch-size", 4)
     common = ("--data", photographs, *recipe, *size, "--output", tmp_path)
-    run = pretrain(*common, "--epochs", 2)
-    assert run.returncode == 0, run.stderr
+    printed = example("pretrain_imagenet.py", *common, "--epochs", 2)
     # An epoch has two batches, so that no more than two can add up.
-    assert "2 × 4 images an update" in run.stdout
+    assert "2 × 4 images an update" in printed
 
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["backend"] == keras.backend.backend()

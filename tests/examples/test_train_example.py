@@ -52,14 +52,16 @@ def photographs(tmp_path_factory):
     return folder
 
 
-def test_a_folder_is_trained_on_and_a_run_is_continued(photographs, tmp_path, refusal):
+def test_a_folder_is_trained_on_and_a_run_is_continued(
+    photographs, tmp_path, example, refusal, shallow
+):
     common = ("--data", photographs, "--image-size", 32, "--batch-size", 8, "--output", tmp_path)
-    first = train(*common, "--epochs", 1, "--resume")
-    assert first.returncode == 0, first.stderr
-    assert "Continuing" not in first.stdout
+    first = example("train.py", *common, "--epochs", 1, "--resume")
+    assert "Continuing" not in first
     refused = refusal("train.py", *common, "--epochs", 2, "--resume", "--seed", 1)
     assert refused.startswith("--seed: ")
     assert "was begun with 0" in refused
+    # In a process of its own, as a user continues a run.
     second = train(*common, "--epochs", 2, "--resume")
     assert second.returncode == 0, second.stderr
     assert "after epoch 1, batch 0" in second.stdout
