@@ -280,3 +280,14 @@ def test_saved_weights_come_back(trained, make_model, images):
     model.load_weights(folder / "model.weights.h5")
     np.testing.assert_allclose(model.embed(images), saved["embeddings"], rtol=1e-6)
     assert int(ops.convert_to_numpy(model.step)) == 2
+
+
+def test_a_compiled_model_has_nothing_left_to_build_and_saving_builds_nothing(make_model, tmp_path):
+    network, masks = ks.backbones.ConvNet((16, 16, 3), (4,)), ks.masking.SpatialMasking(0.5, 4)
+    convolutional = ks.SimMIM(network, masks, mask_on="pixels")
+    for model in (make_model(), make_model(num_classes=3), convolutional):
+        model.compile("adam")
+        assert model.optimizer.built
+        assert [layer.name for layer in model._flatten_layers() if not layer.built] == []
+        model.save(tmp_path / "model.keras")
+        assert model.extra.embedder is model.extra.block_embedder is None

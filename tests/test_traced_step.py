@@ -30,7 +30,6 @@ def learned_model():
 def test_step_has_no_host_transfer_and_static_shapes(make_model):
     model = make_model()
     model.compile(keras.optimizers.AdamW(1e-3, global_clipnorm=1.0), jit_compile=False)
-    model.optimizer.build(model.trainable_variables)
     match keras.backend.backend():
         case "tensorflow":
             operations = tensorflow_operations(model)

@@ -20,6 +20,7 @@ class MeanAggregation(keras.layers.Layer):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        # There is nothing to build, and without a classifier nobody would.
         self.built = True
 
     def call(self, views: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = N
     """softmax(query · keyᵀ / √d + bias) · value.
 
     Without a kernel of the backend's own, rows are divided by their sum behind the product with
-    the values, on d columns in place of N; scores are float32 in any precision.
+    the values, on d columns in place of N; exponentials and sums are float32 in any precision.
 
     Args:
         query: (B, heads, N, d).

@@ -31,9 +31,6 @@ def save(model: SimMIM, directory: str | os.PathLike) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     # Written aside and then renamed: a preset that is there survives a full disk.
     unfinished = directory / f"unfinished.{WEIGHTS}"
-    if model.compiled and not model.optimizer.built:
-        # Else the file would lack what a loaded optimizer expects.
-        model.optimizer.build(model.trainable_variables)
     try:
         model.save_weights(unfinished)
         text = json.dumps(keras.saving.serialize_keras_object(model), indent=2)

@@ -25,7 +25,6 @@ class Export:
 def trained(model):
     """The model with an optimizer that has state, which no export may hold."""
     model.compile("adam")
-    model.optimizer.build(model.trainable_variables)
     return model
 
 
