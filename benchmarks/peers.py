@@ -63,8 +63,10 @@ def compiled(model, images):
     """A function that takes one step of a Keras model."""
     import keras
 
+    import keras_simmim as ks
+
     jit_compile = keras.backend.backend() != "torch"
-    optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.05, global_clipnorm=5.0)
+    optimizer = ks.training.SelectiveAdamW(1e-4, weight_decay=0.05, global_clipnorm=5.0)
     model.compile(optimizer, jit_compile=jit_compile)
     return partial(model.train_on_batch, images)
 

@@ -1,5 +1,6 @@
 """What a model of images brings itself: normalised pixels, a count of steps, losses and metrics."""
 
+import warnings
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -195,9 +196,18 @@ class ImageModel(TrainStep, keras.Model):
             ]
             callbacks.sort(key=lambda callback: isinstance(callback, Checkpoint))
             callbacks = [unfinished, SeedSteps(), *callbacks]
+        self._begin_averages()
         history = super().fit(x, *args, callbacks=callbacks, **kwargs)
         guard.raise_if_stopped()
         return history
+
+    def _begin_averages(self) -> None:
+        """Let averages start as the weights: Keras takes them in the end, even after no step."""
+        optimizer: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        if not getattr(optimizer, "use_ema", False):
+            return
+        if ops.convert_to_numpy(optimizer.iterations) == 0:
+            optimizer._update_model_variables_moving_average(self.trainable_variables)
 
     def _unfinished_epoch(self, x: Any, arguments: Config) -> UnfinishedEpoch:
         """What lets `fit` go on in the middle of an epoch, if the data and the model do."""
@@ -264,7 +274,7 @@ class ImageModel(TrainStep, keras.Model):
         Returns:
             float32 array (N, D), the mean of the backbone's features over positions.
         """
-        return np.asarray(self._embedder().predict(images, batch_size=batch_size, verbose=0))
+        return np.asarray(_predicted(self._embedder(), images, batch_size))
 
     def embed_blocks(self, images: Any, batch_size: int | None = None) -> list[np.ndarray]:
         """Embed images by every block's output.
@@ -279,7 +289,7 @@ class ImageModel(TrainStep, keras.Model):
         Raises:
             NotImplementedError: for a backbone that does not consist of blocks.
         """
-        embedded = self._block_embedder().predict(images, batch_size=batch_size, verbose=0)
+        embedded = _predicted(self._block_embedder(), images, batch_size)
         return embedded if isinstance(embedded, list) else [embedded]
 
     def get_config(self) -> Config:
@@ -301,3 +311,11 @@ class ImageModel(TrainStep, keras.Model):
             if isinstance(value, dict)
         }
         return cls(**{**config, **parts})
+
+
+def _predicted(model: keras.Model, images: Any, batch_size: int | None) -> Any:
+    """What the model gives for all images."""
+    with warnings.catch_warnings():
+        # Keras takes the end of data of unknown size for an interruption.
+        warnings.filterwarnings("ignore", "Your input ran out of data")
+        return model.predict(images, batch_size=batch_size, verbose=0)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.types import Config, Shape, Tensor
 
 
@@ -33,9 +34,7 @@ class PatchMerging(keras.layers.Layer):
     def build(self, input_shape: Shape) -> None:
         """Create the weights for maps of shape (B, h, w, D)."""
         dim = input_shape[-1]
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=self.epsilon, name="norm", dtype=self.dtype_policy
-        )
+        self.norm = LayerNorm(epsilon=self.epsilon, name="norm", dtype=self.dtype_policy)
         self.norm.build((None, 4 * dim))
         self.reduction = keras.layers.Dense(
             2 * dim,

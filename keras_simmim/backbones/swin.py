@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from keras_simmim.backbones.backbone import Backbone, check_image_shape, check_sizes
+from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.backbones.swin_encoder import SwinEncoder
 from keras_simmim.types import Config
 
@@ -104,7 +105,7 @@ class Swin(Backbone):
                     name="patch_embedding",
                     dtype=dtype,
                 ),
-                keras.layers.LayerNormalization(epsilon=epsilon, name="norm", dtype=dtype),
+                LayerNorm(epsilon=epsilon, name="norm", dtype=dtype),
             ],
             name="stem",
         )

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_simmim.backbones.attention import attention
+from keras_simmim.backbones.linear import Linear
 from keras_simmim.backbones.relative_position_bias import RelativePositionBias
 from keras_simmim.backbones.transformer_block import TransformerBlock
 from keras_simmim.types import Config, Shape, Tensor
@@ -77,7 +78,7 @@ class SwinBlock(TransformerBlock):
     def _dense(
         self, units: int, name: str, scale: float = 1, use_bias: bool = True
     ) -> keras.layers.Layer:
-        return keras.layers.Dense(
+        return Linear(
             units,
             use_bias=use_bias,
             kernel_initializer=keras.initializers.RandomNormal(stddev=0.02 * scale),

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.backbones.patch_merging import PatchMerging
 from keras_simmim.backbones.stochastic_depth import StochasticDepth
 from keras_simmim.backbones.swin_block import SwinBlock
@@ -60,9 +61,7 @@ class SwinEncoder(keras.layers.Layer):
         self.stochastic_depth = StochasticDepth(
             drop_path_rate, sum(depths), seed, name="stochastic_depth", dtype=self.dtype_policy
         )
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=epsilon, name="norm", dtype=self.dtype_policy
-        )
+        self.norm = LayerNorm(epsilon=epsilon, name="norm", dtype=self.dtype_policy)
 
     def build(self, input_shape: Shape) -> None:
         """Create the stages for patch embeddings of shape (B, h, w, D)."""

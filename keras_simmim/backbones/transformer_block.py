@@ -8,6 +8,8 @@ from keras import ops
 
 from keras_simmim.backbones.attention import attention, gelu
 from keras_simmim.backbones.initialization import OneSigmaNormal
+from keras_simmim.backbones.layer_norm import LayerNorm
+from keras_simmim.backbones.linear import Linear
 from keras_simmim.types import Config, Shape, Tensor
 
 BIASES = ("all", "query_value", "none")
@@ -103,15 +105,13 @@ class TransformerBlock(keras.layers.Layer):
             )
 
     def _norm(self, name: str) -> keras.layers.Layer:
-        return keras.layers.LayerNormalization(
-            epsilon=self.epsilon, name=name, dtype=self.dtype_policy
-        )
+        return LayerNorm(epsilon=self.epsilon, name=name, dtype=self.dtype_policy)
 
     def _dense(
         self, units: int, name: str, scale: float = 1, use_bias: bool = True
     ) -> keras.layers.Layer:
         normal = keras.initializers.TruncatedNormal if self.depth is None else OneSigmaNormal
-        return keras.layers.Dense(
+        return Linear(
             units,
             use_bias=use_bias,
             kernel_initializer=normal(stddev=0.02 * scale),

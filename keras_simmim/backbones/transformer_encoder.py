@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.backbones.relative_position_bias import RelativePositionBias
 from keras_simmim.backbones.stochastic_depth import StochasticDepth
 from keras_simmim.backbones.transformer_block import TransformerBlock
@@ -95,11 +96,9 @@ class TransformerEncoder(keras.layers.Layer):
         self.stochastic_depth = StochasticDepth(
             drop_path_rate, num_layers, seed, name="stochastic_depth", dtype=self.dtype_policy
         )
-        self.norm = None
+        self.norm: Any = None
         if final_norm:
-            self.norm = keras.layers.LayerNormalization(
-                epsilon=epsilon, name="norm", dtype=self.dtype_policy
-            )
+            self.norm = LayerNorm(epsilon=epsilon, name="norm", dtype=self.dtype_policy)
 
     def build(self, input_shape: Shape) -> None:
         """Create positions and blocks for patch embeddings of shape (B, h, w, D)."""

@@ -2,6 +2,7 @@
 
 Each module holds one class `TrainStep` with `train_step` and `test_step` in the form that
 Keras' trainer of that backend calls. They differ in how gradients are taken, and in nothing else.
+`AdamW` is Keras' own, or on torch one that updates in place.
 """
 
 import keras
@@ -12,6 +13,7 @@ match keras.backend.backend():
     case "jax":
         from keras_simmim.backend.jax_step import TrainStep  # type: ignore[assignment]
     case "torch":
+        from keras_simmim.backend.torch_adamw import AdamW
         from keras_simmim.backend.torch_step import TrainStep  # type: ignore[assignment]
     case other:
         raise ImportError(
@@ -19,4 +21,7 @@ match keras.backend.backend():
             "set KERAS_BACKEND."
         )
 
-__all__ = ["TrainStep"]
+if keras.backend.backend() != "torch":
+    AdamW = keras.optimizers.AdamW  # type: ignore[misc]
+
+__all__ = ["AdamW", "TrainStep"]

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.types import Config, Shape, Tensor
 
 
@@ -52,9 +53,7 @@ class ClassificationHead(keras.layers.Layer):
         self.hidden_dim = hidden_dim
         self.norm: Any = None
         if norm:
-            self.norm = keras.layers.LayerNormalization(
-                epsilon=1e-6, name="norm", dtype=self.dtype_policy
-            )
+            self.norm = LayerNorm(epsilon=1e-6, name="norm", dtype=self.dtype_policy)
         self.hidden: Any = None
         if hidden_dim is not None:
             self.hidden = keras.layers.Dense(hidden_dim, name="hidden", dtype=self.dtype_policy)

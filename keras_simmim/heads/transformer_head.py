@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.backbones.transformer_block import TransformerBlock
 from keras_simmim.heads.reconstruction_head import ReconstructionHead
 from keras_simmim.take_rows import take_rows
@@ -84,9 +85,10 @@ class TransformerHead(keras.layers.Layer):
             TransformerBlock(heads, self.mlp_dim or 4 * width, name=f"block_{index}", dtype=dtype)
             for index in range(self.num_layers)
         ]
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="norm", dtype=dtype)
-        for layer in (*self.blocks, self.norm):
-            layer.build((None, rows * columns, width))
+        self.norm = LayerNorm(epsilon=1e-6, name="norm", dtype=dtype)
+        for block in self.blocks:
+            block.build((None, rows * columns, width))
+        self.norm.build((None, rows * columns, width))
         self.pixels = ReconstructionHead(self.image_shape, name="pixels", dtype=dtype)
         self.pixels.build((None, rows, columns, width))
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
+from keras_simmim.backend import AdamW
 from keras_simmim.training.layer_decay import layer_multiplier
 from keras_simmim.training.warmup_schedule import WarmupSchedule
 from keras_simmim.types import Config, Tensor
 
-# On torch, Keras makes an AdamW an instance of a class that updates all weights at once; a
-# subclass is as fast only if it starts there.
-_AdamW: Any = type(keras.optimizers.AdamW.__new__(keras.optimizers.AdamW))
+_AdamW: Any = AdamW
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -86,7 +86,7 @@ class SelectiveAdamW(_AdamW):
         """Whether a weight decays."""
         return variable.path.rsplit("/", 1)[-1] not in self.without_decay
 
-    # The three methods below are those that Keras' own backends override.
+    # The four methods below are those that Keras' own backends override.
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
         decaying = [variable for variable in variables if self.decays(variable)]
@@ -100,12 +100,29 @@ class SelectiveAdamW(_AdamW):
     def _backend_update_step(
         self, gradients: list[Tensor], variables: list[Any], learning_rate: Tensor
     ) -> None:
+        # Once for all weights: Keras works this out for each, which triples what is to compile.
+        step = ops.cast(self.iterations + 1, "float32")
+        correction = ops.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         for rate, positions in self._groups(variables):
             super()._backend_update_step(
                 [gradients[position] for position in positions],
                 [variables[position] for position in positions],
-                rate,
+                rate * correction,
             )
+
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
+        """Update one weight; the rate is that of `_backend_update_step`, corrected for the bias."""
+        place = self._get_variable_index(variable)
+        first, second = self._momentums[place], self._velocities[place]
+        gradient = ops.cast(gradient, variable.dtype)
+        self.assign_add(first, (gradient - first) * (1 - self.beta_1))
+        self.assign_add(second, (ops.square(gradient) - second) * (1 - self.beta_2))
+        if self.amsgrad:
+            largest = self._velocity_hats[place]
+            self.assign(largest, ops.maximum(largest, second))
+            second = largest
+        change = ops.cast(learning_rate, variable.dtype) * first / (ops.sqrt(second) + self.epsilon)
+        self.assign_sub(variable, change)
 
     def _get_current_learning_rate(self) -> Tensor:
         if self._group_rate is not None:

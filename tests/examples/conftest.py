@@ -2,7 +2,6 @@
 
 import runpy
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
@@ -31,10 +30,7 @@ def example(started, capsys):
     """A function that runs an example, which must succeed, and returns what it printed."""
 
     def run(script, *arguments):
-        with warnings.catch_warnings():
-            # Keras, when it meets the end of data of unknown size for the first time.
-            warnings.filterwarnings("ignore", "Your input ran out of data")
-            started(script, *arguments)
+        started(script, *arguments)
         return capsys.readouterr().out
 
     return run

@@ -126,6 +126,14 @@ def test_nothing_but_the_counts_tells_of_a_poisoned_step(images, precision):
     assert int(ops.convert_to_numpy(other.step)) == 2
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"], indirect=True)
+def test_averages_of_no_step_are_the_weights(images, precision):
+    model = convolutional(use_ema=True)
+    before = without_scale(model)[: len(model.variables) - 2]
+    model.fit(poisoned(images), batch_size=8, verbose=0)
+    assert same(before, without_scale(model)[: len(before)])
+
+
 class InfiniteLoss(ks.SimMIM):
     """Its loss is infinite, and its gradients are not."""
 

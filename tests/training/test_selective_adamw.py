@@ -152,6 +152,33 @@ def test_any_schedule_and_any_number_can_be_a_rate():
                 np.testing.assert_allclose(numbers(weight), old * factor, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"global_clipnorm": 0.5},
+        {"clipnorm": 0.5, "amsgrad": True},
+        {"gradient_accumulation_steps": 2, "use_ema": True},
+    ],
+)
+def test_without_a_selection_it_is_the_adamw_of_keras(arguments):
+    generator = np.random.default_rng(0)
+    steps = [[generator.normal(size=shape) for shape in ((3, 4), (5,))] for _ in range(5)]
+    results = []
+    for cls in (SelectiveAdamW, keras.optimizers.AdamW):
+        weights = [keras.Variable(np.ones(gradient.shape, "float32")) for gradient in steps[0]]
+        rate = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
+        optimizer = cls(rate, weight_decay=0.05, beta_1=0.8, epsilon=1e-3, **arguments)
+        for gradients in steps:
+            tensors = [ops.convert_to_tensor(gradient, "float32") for gradient in gradients]
+            optimizer.apply(tensors, weights)
+            # What was given is left as it was.
+            for tensor, gradient in zip(tensors, gradients, strict=True):
+                np.testing.assert_allclose(ops.convert_to_numpy(tensor), gradient, rtol=1e-6)
+        results.append([numbers(variable) for variable in [*weights, *optimizer.variables]])
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
 def fitted(model, images, epochs):
     model.fit(images, batch_size=4, epochs=epochs, shuffle=False, verbose=0)
     return [numbers(weight) for weight in model.trainable_weights]
