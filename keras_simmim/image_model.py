@@ -63,7 +63,7 @@ class ImageModel(TrainStep, keras.Model):
         self.normalise.build((None, *backbone.image_shape))
         self.trackers: list[keras.metrics.Metric] = []
         # Keras lets no layer, and no list of metrics, be added to a model that is built.
-        self.extra = SimpleNamespace(metrics=[], embedder=None, block_embedder=None)
+        self.extra = SimpleNamespace(metrics=[], embedder=None, block_embedder=None, pieces={})
         # What `ks.training.resume` leaves for the next `fit`.
         self.resumed: RunState | None = None
         self.backend_seed: int | None = None

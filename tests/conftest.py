@@ -1,9 +1,11 @@
 """Small models and images that many tests share."""
 
+import gc
 import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Tiny models spend their time in JAX's compiler; its own tests run with this setting too.
@@ -12,6 +14,12 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
+# What one process has compiled, the other worker and processes that tests start need not.
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax")
+)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 import keras
 import numpy as np
@@ -19,6 +27,9 @@ import pytest
 from hypothesis import settings
 
 import keras_simmim as ks
+
+# Traced graphs are millions of objects, through which the collector would go again and again.
+gc.set_threshold(50_000, 50, 50)
 
 # Compilation makes first calls slow, and a failure must repeat. JAX compiles anew every operation
 # for every shape, which is what the examples differ in.

@@ -35,8 +35,17 @@ def with_mask(model, mask):
 def predict(model, pixels, mask):
     """The pixels that our model predicts, on its own path."""
     model = with_mask(model, mask)
-    encoded, hidden, _ = model.masked_features(ops.array(pixels), 0, training=False)
-    return ops.convert_to_numpy(model.predict_pixels(encoded, hidden)[:, 0])
+
+    def prediction_of(pixels):
+        encoded, hidden, _ = model.masked_features(pixels, 0, training=False)
+        return model.predict_pixels(encoded, hidden)[:, 0]
+
+    if keras.backend.backend() == "jax":
+        # In one piece: JAX would compile every operation alone.
+        import jax
+
+        prediction_of = jax.jit(prediction_of)
+    return ops.convert_to_numpy(prediction_of(ops.array(pixels)))
 
 
 def measure(model, pixels, mask):

@@ -1,6 +1,6 @@
 """The training step on JAX: a pure function from state and data to logs and new state."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -55,6 +55,18 @@ class TrainStep:
         non_trainable = _values(scope, self.non_trainable_variables)
         logs, metrics = self._stateless_metrics(metrics, measured)
         return logs, (trainable, non_trainable, metrics)
+
+    def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
+        """What a function of this name gives, compiled: JAX would compile each operation alone."""
+        pieces, variables = self.extra.pieces, self.weights
+
+        def stateless(values: list[Tensor], *arguments: Tensor) -> Any:
+            mapping = list(zip(variables, values, strict=True))
+            with keras.StatelessScope(state_mapping=mapping):
+                return function(*arguments)
+
+        piece = pieces.setdefault(function.__name__, jax.jit(stateless))
+        return piece([variable.value for variable in variables], *arguments)
 
     def _stateless(
         self: Any, trainable: Sequence[Tensor], non_trainable: Sequence[Tensor]

@@ -1,5 +1,6 @@
 """The training step on TensorFlow: a gradient tape, alone or under tf.distribute."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -36,6 +37,10 @@ class TrainStep:
         self.finish_step(finite, before)
         measured["gradient_norm"] = (norm, batch_size)
         return self.update_metrics(measured, finite) | self.skipped_log()
+
+    def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
+        """What the function gives; on JAX it is compiled."""
+        return function(*arguments)
 
     def test_step(self: Any, data: Any) -> dict[str, Tensor]:
         """Measure a batch and return the logs."""

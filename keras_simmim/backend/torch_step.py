@@ -1,5 +1,6 @@
 """The training step on torch: backward, and gradients from the tensors."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -37,6 +38,10 @@ class TrainStep:
             measured = {name: (value.detach(), share) for name, (value, share) in measured.items()}
             measured["gradient_norm"] = (norm, batch_size)
             return self.update_metrics(measured, finite) | self.skipped_log()
+
+    def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
+        """What the function gives; on JAX it is compiled."""
+        return function(*arguments)
 
     def test_step(self: Any, data: Any) -> dict[str, Tensor]:
         """Measure a batch and return the logs."""

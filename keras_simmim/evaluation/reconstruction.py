@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_simmim.types import Tensor
+
 
 def reconstruction(model: Any, images: Any, step: int = 0) -> dict[str, np.ndarray]:
     """Mask images, predict what is hidden, and bring both back to pixels.
@@ -28,24 +30,36 @@ def reconstruction(model: Any, images: Any, step: int = 0) -> dict[str, np.ndarr
     """
     if model.head is None:
         raise ValueError("reconstruct needs a model with reconstruction_weight above 0.")
-    pixels = model.normalise(ops.convert_to_tensor(images))
-    encoded, hidden, _ = model.masked_features(pixels, step, training=False)
     generator = model.mask_generator
-    _, _, rows, columns, _ = hidden.shape
-    height, width, _ = model.backbone.image_shape
-    touched = ops.convert_to_numpy(ops.stop_gradient(ops.max(hidden, axis=-1))) > 0
-    prediction = model.predict_pixels(encoded, hidden)
 
-    def to_uint8(values: Any) -> np.ndarray:
-        values = ops.convert_to_numpy(ops.stop_gradient(values))
+    def pictures_of(images: Tensor, step: Tensor) -> dict[str, Tensor]:
+        pixels = model.normalise(images)
+        encoded, hidden, _ = model.masked_features(pixels, step, training=False)
+        prediction = model.predict_pixels(encoded, hidden)
+        return {
+            "original": pixels,
+            "masked": generator.fill(pixels, hidden),
+            "reconstruction": generator.fill(pixels, hidden, prediction),
+            "mask": ops.max(hidden, axis=-1),
+        }
+
+    def to_uint8(values: np.ndarray) -> np.ndarray:
         restored = values * np.array(model.std) + np.array(model.mean)
         return np.rint(np.clip(restored, 0, 255)).astype("uint8")
 
+    tensors = model.in_one_piece(
+        pictures_of, ops.convert_to_tensor(images), ops.convert_to_tensor(step, "int32")
+    )
+    arrays = {
+        name: ops.convert_to_numpy(ops.stop_gradient(tensor)) for name, tensor in tensors.items()
+    }
+    _, _, rows, columns = arrays["mask"].shape
+    height, width, _ = model.backbone.image_shape
     pictures = {
-        "masked": to_uint8(generator.fill(pixels, hidden)),
-        "reconstruction": to_uint8(generator.fill(pixels, hidden, prediction)),
-        "mask": touched.repeat(height // rows, axis=2).repeat(width // columns, axis=3),
+        "masked": to_uint8(arrays["masked"]),
+        "reconstruction": to_uint8(arrays["reconstruction"]),
+        "mask": (arrays["mask"] > 0).repeat(height // rows, 2).repeat(width // columns, 3),
     }
     if generator.views == 1:
         pictures = {name: picture[:, 0] for name, picture in pictures.items()}
-    return {"original": to_uint8(pixels), **pictures}
+    return {"original": to_uint8(arrays["original"]), **pictures}

@@ -29,7 +29,11 @@ def reconstruction_sheet(model: Any, images: Any, step: int = 0, scale: int = 1)
     keras.utils.save_img("reconstructions.png", reconstruction_sheet(model, images[:8]))
     ```
     """
-    pictures = model.reconstruct(images, step=step)
+    return sheet_of(model.reconstruct(images, step=step), scale)
+
+
+def sheet_of(pictures: dict[str, np.ndarray], scale: int = 1) -> np.ndarray:
+    """The picture of `reconstruction_sheet` from what `SimMIM.reconstruct` gives."""
     rows = [pictures["original"]]
     if pictures["masked"].ndim == 4:
         rows += [pictures["masked"], pictures["reconstruction"]]

@@ -3,9 +3,24 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
+
+# The reader is a graph of TensorFlow's whatever Keras computes on. What meets Keras in the others,
+# and examples/train.py on a folder, run on every backend.
+READER = {"boxes", "broken", "decoding", "drawing", "folder", "gaps", "limits", "orientation"}
+READER |= {"split", "tfds"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if keras.backend.backend() == "tensorflow":
+        return
+    skip = pytest.mark.skip(reason="the reader is the same graph on every backend: on TensorFlow")
+    for item in items:
+        if item.path.stem.removeprefix("test_data_") in READER:
+            item.add_marker(skip)
 
 
 @pytest.fixture

@@ -52,12 +52,12 @@ def refusal(started, capsys):
     return run
 
 
+def vit_of_one_block(vit):
+    """The same class, with one block whatever is asked for."""
+    return lambda *arguments, **settings: vit(*arguments, **{**settings, "num_layers": 1})
+
+
 @pytest.fixture
 def shallow(monkeypatch):
     """Every ViT gets one block: the examples' own take long to compile."""
-    vit = ks.backbones.ViT
-
-    def of_one_block(*arguments, **settings):
-        return vit(*arguments, **{**settings, "num_layers": 1})
-
-    monkeypatch.setattr(ks.backbones, "ViT", of_one_block)
+    monkeypatch.setattr(ks.backbones, "ViT", vit_of_one_block(ks.backbones.ViT))

@@ -107,11 +107,11 @@ def test_watch_shows_every_view_and_every_stage(images):
     )
     classifier = ks.heads.ClassificationHead(3)
     model = ks.SimMIM(backbone, masks, classifier=classifier, mask_on="pixels")
-    sheet = mask_sheet(model, images[:3])
+    sheet = mask_sheet(model.reconstruct(images[:3])["mask"])
     assert (sheet.shape, sheet.dtype) == ((2 * 16, 3 * 24, 1), "uint8")
     expected = model.reconstruct(images[:3])["mask"]
     np.testing.assert_array_equal(sheet[16:, 24:48, 0], 255 * expected[1, 1])
-    found = stages(model, images[:3])
+    found = stages(model, keras.ops.convert_to_tensor(images[:3]))
     assert set(found) == {"stem", "encoder", "views", "aggregated"}
     assert tuple(found["views"].shape) == (3, 2, *backbone.feature_shape)
     assert tuple(found["aggregated"].shape) == (3, *backbone.feature_shape)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_simmim.evaluation.reconstruction_sheet import reconstruction_sheet
+from keras_simmim.evaluation.reconstruction_sheet import sheet_of
 from keras_simmim.training.tensorboard_writer import TensorBoardWriter
 from keras_simmim.types import Tensor
 
@@ -60,26 +60,31 @@ class Watch(keras.callbacks.Callback):
     def _write(self, epochs: int) -> None:
         model = self.model
         if model.head is not None:
-            sheet = reconstruction_sheet(model, self.images)
-            self._writer.picture("reconstructions", sheet, epochs)
-            self._writer.picture("masks", mask_sheet(model, self.images), epochs)
-        for name, features in stages(model, self.images).items():
+            pictures = model.reconstruct(self.images)
+            self._writer.picture("reconstructions", sheet_of(pictures), epochs)
+            self._writer.picture("masks", mask_sheet(pictures["mask"]), epochs)
+
+        def stages_of(images: Tensor) -> dict[str, Tensor]:
+            return stages(model, images)
+
+        found = model.in_one_piece(stages_of, ops.convert_to_tensor(self.images))
+        for name, features in found.items():
             values = ops.convert_to_numpy(ops.cast(ops.stop_gradient(features), "float32"))
             self._writer.histogram(f"features/{name}", values, epochs)
         self._writer.flush()
 
 
-def mask_sheet(model: Any, images: np.ndarray) -> np.ndarray:
+def mask_sheet(masks: np.ndarray) -> np.ndarray:
     """What is hidden of each image, white, one image a column and one view a row: (H, W, 1)."""
-    masks = model.reconstruct(images)["mask"].astype("uint8") * 255
+    masks = masks.astype("uint8") * 255
     views = masks[:, None] if masks.ndim == 3 else masks
     rows = [np.concatenate(list(view), axis=1) for view in views.swapaxes(0, 1)]
     return np.concatenate(rows, axis=0)[..., None]
 
 
-def stages(model: Any, images: np.ndarray) -> dict[str, Tensor]:
+def stages(model: Any, images: Tensor) -> dict[str, Tensor]:
     """The features of some images at each stage of the path."""
-    pixels = model.normalise(ops.convert_to_tensor(images))
+    pixels = model.normalise(images)
     stem = model.backbone.stem(pixels, training=False)
     views, _, _ = model.masked_features(pixels, 0, training=False)
     found = {
