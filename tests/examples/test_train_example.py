@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,15 +69,17 @@ def test_a_folder_is_trained_on_and_a_run_is_continued(
     photographs, tmp_path, example, refusal, shallow
 ):
     common = ("--data", photographs, "--image-size", 32, "--batch-size", 8, "--output", tmp_path)
-    first = example("train.py", *common, "--epochs", 1, "--resume")
+    first = example("train.py", *common, "--epochs", 1, "--save-every", 1, "--resume")
     assert "Continuing" not in first
+    # As if it had been killed behind the first of two batches.
+    shutil.rmtree(tmp_path / "checkpoints" / "step-00000002")
     refused = refusal("train.py", *common, "--epochs", 2, "--resume", "--seed", 1)
     assert refused.startswith("--seed: ")
     assert "was begun with 0" in refused
     # In a process of its own, as a user continues a run.
     second = train(*common, "--epochs", 2, "--resume")
     assert second.returncode == 0, second.stderr
-    assert "after epoch 1, batch 0" in second.stdout
+    assert "after epoch 0, batch 1" in second.stdout
 
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert set(summary) >= SUMMARY
