@@ -8,7 +8,7 @@ input: JPEGs of 500×375 pixels to augmented batches at 192², images/s, beside 
 beside keras.utils.image_dataset_from_directory (which augments nothing). The three take turns.
 epochs: seconds and resident memory of an epoch over 1,000, 10,000 and 100,000 links to the photos.
 waiting: seconds of a training step with the pipeline and with one batch that is kept, in turns.
-import: seconds of `import keras_simmim` beyond `import keras`, in new processes, in turns.
+import: seconds of `import keras_simmim` behind `import keras`, in new processes.
 """
 
 import argparse
@@ -202,13 +202,22 @@ def waiting(folder, rounds):
     return row
 
 
-def import_time(rounds):
-    def fresh(module):
-        return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+IMPORTS = """
+import time
+started = time.perf_counter()
+import keras
+loaded = time.perf_counter()
+import keras_simmim
+print(loaded - started, time.perf_counter() - loaded)
+"""
 
-    _, times = in_turns([fresh("keras"), fresh("keras, keras_simmim")], rounds)
-    beyond = statistics.median(ours - keras for keras, ours in times)
-    keras_alone = statistics.median(keras for keras, _ in times)
+
+def import_time(rounds):
+    """In new processes, the first of which warms the disk's cache up."""
+    command = [sys.executable, "-c", IMPORTS]
+    outputs = [subprocess.check_output(command, text=True) for _ in range(rounds + 1)][1:]
+    times = [[float(number) for number in output.split()] for output in outputs]
+    keras_alone, beyond = (statistics.median(column) for column in zip(*times, strict=True))
     print("\n| import keras, s | keras_simmim beyond it, s |\n|---|---|")
     print(f"| {keras_alone:.2f} | {beyond:.2f} |")
     return {"keras_seconds": keras_alone, "beyond_seconds": beyond}
