@@ -1,11 +1,16 @@
 """The one room that computes with a backend's own API: a training step for each of the three.
 
 Each module holds one class `TrainStep` with `train_step` and `test_step` in the form that
-Keras' trainer of that backend calls. They differ in how gradients are taken, and in nothing else.
+Keras' trainer of that backend calls. They differ in how gradients are taken, and in nothing else
+but `in_one_piece`, which compiles what JAX would run operation by operation.
 `AdamW` is Keras' own, or on torch one that updates in place.
 """
 
+from typing import Any
+
 import keras
+
+AdamW: Any = keras.optimizers.AdamW
 
 match keras.backend.backend():
     case "tensorflow":
@@ -20,8 +25,5 @@ match keras.backend.backend():
             f"keras_simmim trains on the tensorflow, jax and torch backends, got {other!r}; "
             "set KERAS_BACKEND."
         )
-
-if keras.backend.backend() != "torch":
-    AdamW = keras.optimizers.AdamW  # type: ignore[misc]
 
 __all__ = ["AdamW", "TrainStep"]

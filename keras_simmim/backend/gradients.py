@@ -2,15 +2,26 @@
 
 from collections.abc import Sequence
 
+import keras
 from keras import ops
 
 from keras_simmim.types import Tensor
 
 
-def gradient_norm(gradients: Sequence[Tensor], loss_scale: Tensor) -> Tensor:
-    """Euclidean norm of all gradients together, with the loss scale taken out: a scalar."""
+def total_norm(gradients: Sequence[Tensor]) -> Tensor:
+    """Euclidean norm of all gradients together: a float32 scalar."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        norms = torch._foreach_norm(list(gradients), 2, dtype=torch.float32)
+        return torch.linalg.vector_norm(torch.stack(norms))
     squares = [ops.sum(ops.square(ops.cast(gradient, "float32"))) for gradient in gradients]
-    return ops.sqrt(sum(squares)) / loss_scale
+    return ops.sqrt(sum(squares))
+
+
+def gradient_norm(gradients: Sequence[Tensor], loss_scale: Tensor) -> Tensor:
+    """The norm of all gradients together, with the loss scale taken out: a scalar."""
+    return total_norm(gradients) / loss_scale
 
 
 def poisoned_unless(finite: Tensor, gradients: Sequence[Tensor]) -> list[Tensor]:

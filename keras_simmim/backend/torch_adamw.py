@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import torch
 
+from keras_simmim.backend.gradients import total_norm
 from keras_simmim.types import Tensor
 
 # Keras makes an AdamW an instance of a class that updates all weights at once.
@@ -44,9 +45,3 @@ class AdamW(_AdamW):
         torch._foreach_add_(spread, self.epsilon)
         torch._foreach_div_(spread, learning_rate)
         torch._foreach_addcdiv_(weights, first, spread, -1)
-
-
-def total_norm(gradients: list[Tensor]) -> Tensor:
-    """Euclidean norm of all gradients together: a float32 scalar."""
-    norms = torch._foreach_norm(gradients, 2, dtype=torch.float32)
-    return torch.linalg.vector_norm(torch.stack(norms))

@@ -6,8 +6,7 @@ from typing import Any
 import keras
 import torch
 
-from keras_simmim.backend.gradients import poisoned_unless
-from keras_simmim.backend.torch_adamw import total_norm
+from keras_simmim.backend.gradients import gradient_norm, poisoned_unless
 from keras_simmim.types import Tensor
 
 
@@ -27,7 +26,7 @@ class TrainStep:
                 torch.zeros_like(weight.value) if weight.value.grad is None else weight.value.grad
                 for weight in weights
             ]
-            norm = total_norm(gradients) / self.optimizer.scale_loss(torch.ones_like(loss))
+            norm = gradient_norm(gradients, self.optimizer.scale_loss(torch.ones_like(loss)))
             finite = torch.isfinite(norm) & torch.isfinite(loss)
             # A loss-scaling optimizer must see what it is to skip.
             if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):

@@ -11,11 +11,9 @@ from keras_simmim.training.layer_decay import layer_multiplier
 from keras_simmim.training.warmup_schedule import WarmupSchedule
 from keras_simmim.types import Config, Tensor
 
-_AdamW: Any = AdamW
-
 
 @keras.saving.register_keras_serializable("keras_simmim")
-class SelectiveAdamW(_AdamW):
+class SelectiveAdamW(AdamW):
     """AdamW with weight decay by a weight's name and a learning rate by its layer.
 
     `keras.optimizers.AdamW.exclude_from_weight_decay` is forgotten when a model is saved, so that
@@ -100,7 +98,7 @@ class SelectiveAdamW(_AdamW):
     def _backend_update_step(
         self, gradients: list[Tensor], variables: list[Any], learning_rate: Tensor
     ) -> None:
-        # Once for all weights: Keras works this out for each, which triples what is to compile.
+        # Once for all weights: Keras works this out anew for each.
         step = ops.cast(self.iterations + 1, "float32")
         correction = ops.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         for rate, positions in self._groups(variables):
