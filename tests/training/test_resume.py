@@ -198,6 +198,15 @@ def test_an_error_while_saving_leaves_the_last_good_one(damageable, monkeypatch)
     assert ks.training.resume(damageable).step == 8
 
 
+def test_writing_makes_no_new_optimizer(damageable):
+    """Each new one would leave 72 kB behind on TensorFlow, at every checkpoint."""
+    run = ks.training.resume(damageable)
+    checkpoint_files.write(run.model, damageable, run.epoch, run.batch)
+    made = keras.backend.get_uid("optimizer")
+    checkpoint_files.write(run.model, damageable, run.epoch, run.batch)
+    assert keras.backend.get_uid("optimizer") == made + 1  # This question's own.
+
+
 def test_another_runs_checkpoints_are_not_touched(damageable, make_model, images):
     before = sorted(damageable.rglob("*"))
     model = make_model()
