@@ -119,11 +119,11 @@ def _remember_what_keras_leaves_out() -> None:
     for each layer, and an optimizer, at every save: on TensorFlow 72 kB that are never freed.
     """
     with contextlib.suppress(ImportError):
-        from keras.src.backend.common.global_state import GLOBAL_STATE_TRACKER as state
+        from keras.src.backend.common import global_state
 
-        for name, names in list(vars(state).items()):
+        for name, names in list(vars(global_state.GLOBAL_STATE_TRACKER).items()):
             if name.startswith("saving_attr_skipset_"):
-                setattr(state, name.replace("skipset", "skiplist"), names)
+                global_state.set_global_attribute(name.replace("skipset", "skiplist"), names)
 
 
 def _digest(content: dict[str, Any]) -> str:
