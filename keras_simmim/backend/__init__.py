@@ -3,20 +3,20 @@
 Each module holds one class `TrainStep` with `train_step` and `test_step` in the form that
 Keras' trainer of that backend calls. They differ in how gradients are taken, and in nothing else
 but `in_one_piece`, which compiles what JAX would run operation by operation.
-`AdamW` is Keras' own, or on torch one that updates in place. The import also has the process keep
-the memory that a step frees: `memory.py` says why, and when not.
+`AdamW` is Keras' own, or on torch one that updates in place.
 """
 
 from typing import Any
 
 import keras
 
-from keras_simmim.backend.memory import keep_freed_memory
-
 AdamW: Any = keras.optimizers.AdamW
 
 match keras.backend.backend():
     case "tensorflow":
+        from keras_simmim.backend.tensorflow_memory import keep_freed_memory
+
+        keep_freed_memory()
         from keras_simmim.backend.tensorflow_step import TrainStep
     case "jax":
         from keras_simmim.backend.jax_step import TrainStep  # type: ignore[assignment]
@@ -28,7 +28,5 @@ match keras.backend.backend():
             f"keras_simmim trains on the tensorflow, jax and torch backends, got {other!r}; "
             "set KERAS_BACKEND."
         )
-
-keep_freed_memory()
 
 __all__ = ["AdamW", "TrainStep"]
