@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_simmim.aggregation import MeanAggregation
 from keras_simmim.backbones import Backbone
+from keras_simmim.backbones.initialization import TruncatedNormal
 from keras_simmim.evaluation.embedding_statistics import embedding_statistics
 from keras_simmim.evaluation.reconstruction import reconstruction
 from keras_simmim.heads import ClassificationHead, ReconstructionHead, TransformerHead
@@ -136,7 +137,7 @@ class SimMIM(ImageModel):
         if has_token and self.mask_generator.hides_positions:
             self.mask_token = self.add_weight(
                 shape=(masked_shape[-1],),
-                initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+                initializer=TruncatedNormal(),
                 name="mask_token",
             )
         if self.head is not None:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backbones.initialization import TruncatedNormal
 from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.types import Config, Shape, Tensor
 
@@ -39,7 +40,7 @@ class PatchMerging(keras.layers.Layer):
         self.reduction = keras.layers.Dense(
             2 * dim,
             use_bias=False,
-            kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+            kernel_initializer=TruncatedNormal(cutoff=100),
             name="reduction",
             dtype=self.dtype_policy,
         )

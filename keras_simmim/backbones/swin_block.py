@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_simmim.backbones.attention import attention
+from keras_simmim.backbones.initialization import TruncatedNormal
 from keras_simmim.backbones.linear import Linear
 from keras_simmim.backbones.relative_position_bias import RelativePositionBias
 from keras_simmim.backbones.transformer_block import TransformerBlock
@@ -69,7 +70,7 @@ class SwinBlock(TransformerBlock):
         self.relative_position_bias = RelativePositionBias(
             (self.window, self.window),
             self.num_heads,
-            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            initializer=TruncatedNormal(),
             name="relative_position_bias",
             dtype=self.dtype_policy,
         )
@@ -81,7 +82,7 @@ class SwinBlock(TransformerBlock):
         return Linear(
             units,
             use_bias=use_bias,
-            kernel_initializer=keras.initializers.RandomNormal(stddev=0.02 * scale),
+            kernel_initializer=TruncatedNormal(0.02 * scale, cutoff=100),
             name=name,
             dtype=self.dtype_policy,
         )

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backbones.initialization import TruncatedNormal
 from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.backbones.patch_merging import PatchMerging
 from keras_simmim.backbones.stochastic_depth import StochasticDepth
@@ -70,7 +71,7 @@ class SwinEncoder(keras.layers.Layer):
         if arguments["position_embedding"]:
             self.position_embedding = self.add_weight(
                 shape=shape[1:],
-                initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+                initializer=TruncatedNormal(),
                 name="position_embedding",
             )
         self.stages: list[list[SwinBlock]] = []

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_simmim.backbones.attention import attention, gelu
-from keras_simmim.backbones.initialization import OneSigmaNormal
+from keras_simmim.backbones.initialization import TruncatedNormal
 from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.backbones.linear import Linear
 from keras_simmim.types import Config, Shape, Tensor
@@ -110,11 +110,10 @@ class TransformerBlock(keras.layers.Layer):
     def _dense(
         self, units: int, name: str, scale: float = 1, use_bias: bool = True
     ) -> keras.layers.Layer:
-        normal = keras.initializers.TruncatedNormal if self.depth is None else OneSigmaNormal
         return Linear(
             units,
             use_bias=use_bias,
-            kernel_initializer=normal(stddev=0.02 * scale),
+            kernel_initializer=TruncatedNormal(0.02 * scale, cutoff=2 if self.depth is None else 1),
             name=name,
             dtype=self.dtype_policy,
         )

@@ -5,10 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backbones.initialization import TruncatedNormal
 from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.backbones.relative_position_bias import RelativePositionBias
 from keras_simmim.backbones.stochastic_depth import StochasticDepth
 from keras_simmim.backbones.transformer_block import TransformerBlock
+from keras_simmim.backend.repeated_blocks import loops_over, run_in_loop
 from keras_simmim.take_rows import take_rows
 from keras_simmim.types import Config, Shape, Tensor
 
@@ -105,7 +107,7 @@ class TransformerEncoder(keras.layers.Layer):
         _, height, width, dim = input_shape
         self.grid: tuple[int, int] = (height, width)
         tokens = height * width + self.has_class_token
-        normal = keras.initializers.TruncatedNormal(stddev=0.02)
+        normal = TruncatedNormal()
         self.class_token = self.position_embedding = None
         if self.has_class_token:
             self.class_token = self.add_weight(shape=(dim,), initializer=normal, name="class_token")
@@ -168,11 +170,13 @@ class TransformerEncoder(keras.layers.Layer):
             drawn = self.stochastic_depth.factors(ops.shape(tokens)[0])
             factors = [drawn[index] for index in range(len(self.blocks))]
         outputs = []
-        for block, bias, factor in zip(self.blocks, biases, factors, strict=True):
-            tokens = block(tokens, bias=bias, factors=factor)
-            outputs.append(tokens)
+        if training and not all_blocks and loops_over(self.blocks, tokens):
+            outputs.append(run_in_loop(self.blocks, tokens, biases, factors))
+        else:
+            for block, bias, factor in zip(self.blocks, biases, factors, strict=True):
+                outputs.append(block(outputs[-1] if outputs else tokens, bias=bias, factors=factor))
         if self.norm is not None:
-            outputs[-1] = self.norm(tokens)
+            outputs[-1] = self.norm(outputs[-1])
         if not all_blocks:
             return self._to_map(outputs[-1], shape)
         return [self._to_map(output, shape) for output in outputs]

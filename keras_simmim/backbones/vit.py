@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_simmim.backbones.backbone import Backbone, check_image_shape, check_sizes
-from keras_simmim.backbones.initialization import OneSigmaNormal
+from keras_simmim.backbones.initialization import TruncatedNormal
 from keras_simmim.backbones.transformer_encoder import TransformerEncoder
 from keras_simmim.types import Config
 
@@ -92,12 +92,11 @@ class ViT(Backbone):
         if hidden_dim % num_heads:
             raise ValueError(f"num_heads={num_heads} must divide hidden_dim={hidden_dim}.")
         dtype = kwargs.get("dtype")
-        normal = OneSigmaNormal if official_initialization else keras.initializers.TruncatedNormal
         stem = keras.layers.Conv2D(
             hidden_dim,
             patch_size,
             strides=patch_size,
-            kernel_initializer=normal(stddev=0.02),
+            kernel_initializer=TruncatedNormal(cutoff=1 if official_initialization else 2),
             name="stem",
             dtype=dtype,
         )

@@ -29,13 +29,20 @@ class TrainStep:
         scales = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
         if scales:
             gradients = poisoned_unless(finite, gradients)
-        new = self.optimizer.stateless_apply(optimizer, gradients, trainable)
-        if not scales:
-            new = jax.tree.map(
-                lambda value, old: jax.numpy.where(finite, value, old),
-                tuple(map(list, new)),
-                (list(trainable), list(optimizer)),
-            )
+
+        def applied() -> tuple[list[Tensor], list[Tensor]]:
+            new = self.optimizer.stateless_apply(optimizer, gradients, trainable)
+            return list(new[0]), list(new[1])
+
+        old = (list(trainable), list(optimizer))
+        if scales:
+            new = applied()
+        elif jax.default_backend() == "cpu":
+            # XLA compiles twice as long if it can fuse the update with the gradients.
+            new = jax.lax.cond(finite, applied, lambda: old)
+        else:
+            # An accelerator's host would wait for the condition.
+            new = jax.tree.map(lambda a, b: jax.numpy.where(finite, a, b), applied(), old)
         trainable, optimizer = new
         with self._stateless(trainable, non_trainable) as scope:
             self.finish_step(finite, before)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backbones.initialization import TruncatedNormal
 from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.backbones.transformer_block import TransformerBlock
 from keras_simmim.heads.reconstruction_head import ReconstructionHead
@@ -73,7 +74,7 @@ class TransformerHead(keras.layers.Layer):
         width = self.hidden_dim or max(features // 2 // heads, 1) * heads
         if width % heads:
             raise ValueError(f"num_heads={heads} must divide hidden_dim={width}.")
-        normal = keras.initializers.TruncatedNormal(stddev=0.02)
+        normal = TruncatedNormal()
         self.mask_token = self.add_weight(shape=(width,), initializer=normal, name="mask_token")
         self.position_embedding = self.add_weight(
             shape=(rows * columns, width), initializer=normal, name="position_embedding"

@@ -2,11 +2,13 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from keras_simmim.backbones import Swin, ViT
+from keras_simmim.backbones.initialization import TruncatedNormal
 
 
 def numbers(weight):
@@ -61,3 +63,25 @@ def test_the_official_swin():
         assert np.abs(numbers(layer.kernel)).max() > 0.05, "not cut off at two"
     table = numbers(block.relative_position_bias.relative_position_bias_table)
     assert 0.012 < table.std() < 0.025
+
+
+def test_draws_are_those_of_the_seed_on_every_backend():
+    initializer = TruncatedNormal(0.5, cutoff=1, seed=3)
+    drawn = np.random.default_rng(3).standard_normal(6, dtype="float32")
+    values = numbers(initializer((2, 3)))
+    kept = np.abs(drawn) <= 1
+    assert kept.any()
+    assert not kept.all()
+    np.testing.assert_allclose(values.ravel()[kept], 0.5 * drawn[kept], rtol=1e-6)
+    assert np.abs(values).max() <= 0.5
+    np.testing.assert_array_equal(values, numbers(initializer((2, 3))))
+    again = keras.initializers.deserialize(keras.initializers.serialize(initializer))
+    np.testing.assert_array_equal(values, numbers(again((2, 3))))
+    assert numbers(TruncatedNormal(seed=3)((2,), "float16")).dtype == "float16"
+    assert not np.array_equal(numbers(TruncatedNormal()((4,))), numbers(TruncatedNormal()((4,))))
+
+
+@pytest.mark.parametrize("cutoff", [0, -1, float("nan")])
+def test_no_normal_distribution_is_left(cutoff):
+    with pytest.raises(ValueError, match="cutoff must be above 0"):
+        TruncatedNormal(cutoff=cutoff)

@@ -1,0 +1,67 @@
+"""Equal blocks, one after another, as one loop of the compiled program: on JAX and CPUs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_simmim.types import Tensor
+
+
+def loops_over(blocks: Sequence[keras.layers.Layer], tokens: Tensor) -> bool:
+    """Whether `run_in_loop` is of use: where a step of equal blocks is being compiled.
+
+    XLA on CPUs keeps twice as much of each block for the gradient as the loop does, and takes it
+    from the system anew in each step. On accelerators it was not measured.
+    """
+    if keras.backend.backend() != "jax" or len(blocks) < 2:
+        return False
+    import jax
+
+    compiling = isinstance(tokens, jax.core.Tracer) and jax.default_backend() == "cpu"
+    return compiling and len({_form(block) for block in blocks}) == 1
+
+
+def run_in_loop(
+    blocks: Sequence[keras.layers.Layer],
+    tokens: Tensor,
+    biases: Sequence[Tensor | None],
+    factors: Sequence[Tensor | None],
+) -> Tensor:
+    """What the last of the blocks gives, each called on what the one before it gave.
+
+    For the gradient, products of tokens and weights are kept; norms, GELU and attention are
+    computed again. (Outside of a loop XLA would merge the second computation with the first.)
+
+    Args:
+        blocks: layers of the same form.
+        tokens: what the first one is called on.
+        biases: of the attention scores of each, a tensor for every block or None for every block.
+        factors: of the branches of each, likewise.
+
+    Returns:
+        Tokens as the last block gives them.
+    """
+    import jax
+
+    variables = blocks[0].variables
+    weights = [
+        ops.stack([ops.convert_to_tensor(variable) for variable in same])
+        for same in zip(*(block.variables for block in blocks), strict=True)
+    ]
+    others = [None if each[0] is None else ops.stack(each) for each in (biases, factors)]
+
+    def run_one(tokens: Tensor, values: Any) -> tuple[Tensor, None]:
+        own, (bias, factor) = values
+        with keras.StatelessScope(state_mapping=list(zip(variables, own, strict=True))):
+            return blocks[0](tokens, bias=bias, factors=factor), None
+
+    policy = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
+    step = jax.checkpoint(run_one, policy=policy, prevent_cse=False)
+    return jax.lax.scan(step, tokens, (weights, others))[0]
+
+
+def _form(block: keras.layers.Layer) -> tuple:
+    """What blocks have in common whose program is the same."""
+    return type(block), *((tuple(v.shape), v.dtype, v.trainable, v.name) for v in block.variables)
