@@ -3,22 +3,20 @@
 Each module holds one class `TrainStep` with `train_step` and `test_step` in the form that
 Keras' trainer of that backend calls. They differ in how gradients are taken, and in nothing else
 but `in_one_piece`, which compiles what JAX would run operation by operation.
-`AdamW` is Keras' own, or on torch one that updates in place.
+`AdamW` is what `SelectiveAdamW` is made of, in the form that is fast on the backend.
 """
 
-from typing import Any
-
 import keras
-
-AdamW: Any = keras.optimizers.AdamW
 
 match keras.backend.backend():
     case "tensorflow":
         from keras_simmim.backend.tensorflow_memory import keep_freed_memory
 
         keep_freed_memory()
+        from keras_simmim.backend.tensorflow_adamw import AdamW
         from keras_simmim.backend.tensorflow_step import TrainStep
     case "jax":
+        from keras_simmim.backend.adamw import AdamW
         from keras_simmim.backend.jax_step import TrainStep  # type: ignore[assignment]
     case "torch":
         from keras_simmim.backend.torch_adamw import AdamW

@@ -84,7 +84,7 @@ class SelectiveAdamW(AdamW):
         """Whether a weight decays."""
         return variable.path.rsplit("/", 1)[-1] not in self.without_decay
 
-    # The four methods below are those that Keras' own backends override.
+    # The three methods below are those that Keras' own backends override.
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
         decaying = [variable for variable in variables if self.decays(variable)]
@@ -107,20 +107,6 @@ class SelectiveAdamW(AdamW):
                 [variables[position] for position in positions],
                 rate * correction,
             )
-
-    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
-        """Update one weight; the rate is that of `_backend_update_step`, corrected for the bias."""
-        place = self._get_variable_index(variable)
-        first, second = self._momentums[place], self._velocities[place]
-        gradient = ops.cast(gradient, variable.dtype)
-        self.assign_add(first, (gradient - first) * (1 - self.beta_1))
-        self.assign_add(second, (ops.square(gradient) - second) * (1 - self.beta_2))
-        if self.amsgrad:
-            largest = self._velocity_hats[place]
-            self.assign(largest, ops.maximum(largest, second))
-            second = largest
-        change = ops.cast(learning_rate, variable.dtype) * first / (ops.sqrt(second) + self.epsilon)
-        self.assign_sub(variable, change)
 
     def _get_current_learning_rate(self) -> Tensor:
         if self._group_rate is not None:
