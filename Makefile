@@ -18,10 +18,14 @@ lint: $(VENV)/.all
 test-tensorflow test-jax test-torch: test-%: $(VENV)/.all
 	KERAS_BACKEND=$* $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-# Every question of benchmarks/README.md that is about time; an hour or so.
-BENCHMARKS := peers resources masking data serving watching
+# Every question of benchmarks/README.md that is about time, an hour or so; OFFICIAL is a checkout of
+# microsoft/SimMIM.
 bench: $(VENV)/.all
-	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	$(BIN)/python benchmarks/peers.py $(if $(OFFICIAL),--official $(OFFICIAL))
+	$(BIN)/python benchmarks/resources.py
+	for backend in tensorflow jax torch; do \
+	    KERAS_BACKEND=$$backend $(BIN)/python benchmarks/masking.py || exit 1; done
+	for name in data serving watching; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
