@@ -14,6 +14,8 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
+# And for torch, whose kernels the C++ compiler makes.
+os.environ.setdefault("AOT_INDUCTOR_DEBUG_COMPILE", "1")
 # What one process has compiled, the other worker and processes that tests start need not.
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax")
