@@ -18,8 +18,8 @@ lint: $(VENV)/.all
 test-tensorflow test-jax test-torch: test-%: $(VENV)/.all
 	KERAS_BACKEND=$* $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-# Every question of benchmarks/README.md that is about time, an hour or so; OFFICIAL is a checkout of
-# microsoft/SimMIM.
+# Every question of benchmarks/README.md that is about time, in 40 minutes; OFFICIAL is a checkout
+# of microsoft/SimMIM.
 bench: $(VENV)/.all
 	$(BIN)/python benchmarks/peers.py $(if $(OFFICIAL),--official $(OFFICIAL))
 	$(BIN)/python benchmarks/resources.py

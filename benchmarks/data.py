@@ -34,7 +34,7 @@ RESULTS = Path(__file__).parent / "results"
 def make_photos(folder):
     """Crops of photographs with a sensor's noise, 500×375, JPEG of quality 90, each some times.
 
-    An epoch starts in 0.3 s, which would be a third of the time of one over so few.
+    An epoch starts in 0.3 s, which would be two fifths of the time of one over so few.
     """
     from pictures import photographs
 

@@ -171,12 +171,14 @@ class TransformerEncoder(keras.layers.Layer):
             factors = [drawn[index] for index in range(len(self.blocks))]
         outputs = []
         if training and not all_blocks and loops_over(self.blocks, tokens):
-            outputs.append(run_in_loop(self.blocks, tokens, biases, factors))
+            tokens = run_in_loop(self.blocks, tokens, biases, factors)
+            outputs.append(tokens)
         else:
             for block, bias, factor in zip(self.blocks, biases, factors, strict=True):
-                outputs.append(block(outputs[-1] if outputs else tokens, bias=bias, factors=factor))
+                tokens = block(tokens, bias=bias, factors=factor)
+                outputs.append(tokens)
         if self.norm is not None:
-            outputs[-1] = self.norm(outputs[-1])
+            outputs[-1] = self.norm(tokens)
         if not all_blocks:
             return self._to_map(outputs[-1], shape)
         return [self._to_map(output, shape) for output in outputs]

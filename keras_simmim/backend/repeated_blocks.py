@@ -37,7 +37,7 @@ def run_in_loop(
     Args:
         blocks: layers of the same form.
         tokens: what the first one is called on.
-        biases: of the attention scores of each, a tensor for every block or None for every block.
+        biases: of the attention scores of each block; the same tensor, or None, may serve all.
         factors: of the branches of each, likewise.
 
     Returns:
@@ -50,10 +50,16 @@ def run_in_loop(
         ops.stack([ops.convert_to_tensor(variable) for variable in same])
         for same in zip(*(block.variables for block in blocks), strict=True)
     ]
-    others = [None if each[0] is None else ops.stack(each) for each in (biases, factors)]
+    # What serves all blocks stays outside of the loop: stacked, it would be copied for each.
+    others = [
+        None if all(one is each[0] for one in each) else ops.stack(each)
+        for each in (biases, factors)
+    ]
 
     def run_one(tokens: Tensor, values: Any) -> tuple[Tensor, None]:
         own, (bias, factor) = values
+        bias = biases[0] if bias is None else bias
+        factor = factors[0] if factor is None else factor
         with keras.StatelessScope(state_mapping=list(zip(variables, own, strict=True))):
             return blocks[0](tokens, bias=bias, factors=factor), None
 

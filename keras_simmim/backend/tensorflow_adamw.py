@@ -9,9 +9,9 @@ from keras_simmim.types import Tensor
 
 
 class AdamW(adamw.AdamW):
-    """What `SelectiveAdamW` is made of: a graph of one operation a weight, in place of seventeen.
+    """What `SelectiveAdamW` is made of: one operation updates a weight.
 
-    Tracing the optimizer takes longer than tracing the network.
+    Written out, the update takes longer to trace than the network.
     """
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
