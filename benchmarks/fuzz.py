@@ -128,9 +128,9 @@ def small_model():
 def pth(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
     import torch
 
-    from keras_simmim import checkpoints
+    from keras_simmim import pretrained
 
-    golden = Path(__file__).parents[1] / "tests" / "checkpoints" / "golden"
+    golden = Path(__file__).parents[1] / "tests" / "pretrained" / "golden"
     shapes = json.loads((golden / "official_vit.json").read_text())["shapes"]
     arrays = {name: torch.rand(tuple(shape)) for name, shape in shapes.items()}
     torch.save({"model": arrays, "epoch": 1}, folder / "whole.pth")
@@ -139,13 +139,13 @@ def pth(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
     def one() -> None:
         content = inside(fuzz, whole) if fuzz.random.random() < 0.5 else fuzz.bytes(whole)
         (folder / "fuzzed.pth").write_bytes(content)
-        checkpoints.load(str(folder / "fuzzed.pth"))
+        pretrained.load(str(folder / "fuzzed.pth"))
 
     return one
 
 
 def keras_file(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
-    from keras_simmim import checkpoints
+    from keras_simmim import pretrained
 
     small_model().save(folder / "whole.keras")
     whole = (folder / "whole.keras").read_bytes()
@@ -153,7 +153,7 @@ def keras_file(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
     def one() -> None:
         content = inside(fuzz, whole) if fuzz.random.random() < 0.8 else fuzz.bytes(whole)
         (folder / "fuzzed.keras").write_bytes(content)
-        checkpoints.load(str(folder / "fuzzed.keras"))
+        pretrained.load(str(folder / "fuzzed.keras"))
 
     return one
 
@@ -180,16 +180,16 @@ def fuzzed_directory(
 
 
 def preset(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
-    from keras_simmim import checkpoints
+    from keras_simmim import pretrained
 
-    checkpoints.save(small_model(), folder / "whole")
-    return fuzzed_directory(folder, fuzz, lambda path: checkpoints.load(str(path)))
+    pretrained.save(small_model(), folder / "whole")
+    return fuzzed_directory(folder, fuzz, lambda path: pretrained.load(str(path)))
 
 
 def hugging_face(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
     import transformers
 
-    from keras_simmim import checkpoints
+    from keras_simmim import pretrained
 
     sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
     sizes |= {"intermediate_size": 8, "image_size": 8, "patch_size": 4, "encoder_stride": 4}
@@ -197,7 +197,7 @@ def hugging_face(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
     transformers.ViTForMaskedImageModeling(configuration).save_pretrained(folder / "whole")
     normalisation = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     (folder / "whole" / "preprocessor_config.json").write_text(json.dumps(normalisation))
-    return fuzzed_directory(folder, fuzz, lambda path: checkpoints.load(str(path)))
+    return fuzzed_directory(folder, fuzz, lambda path: pretrained.load(str(path)))
 
 
 def run_checkpoints(folder: Path, fuzz: Fuzz) -> Callable[[], None]:

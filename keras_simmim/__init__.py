@@ -27,14 +27,13 @@ from keras_simmim import (
     evaluation,
     export,
     heads,
-    losses,
     masking,
-    presets,
+    models,
+    objectives,
     training,
-    transfer,
 )
-from keras_simmim.simmim import SimMIM
-from keras_simmim.transfer import ImageClassifier
+from keras_simmim.models import ImageClassifier, SimMIM
+from keras_simmim.pretrained import presets
 
 __all__ = [
     "ImageClassifier",
@@ -45,10 +44,10 @@ __all__ = [
     "evaluation",
     "export",
     "heads",
-    "losses",
     "masking",
+    "models",
+    "objectives",
     "presets",
     "training",
-    "transfer",
 ]
 __version__ = "0.1.0"

@@ -19,7 +19,7 @@ PACKAGES = (
     ks.aggregation,
     ks.heads,
     ks.evaluation,
-    ks.transfer,
+    ks.training,
     ks.export,
 )
 

@@ -5,7 +5,6 @@ import resource
 
 import keras
 import pytest
-
 from keras_simmim.backend.devices import device_names
 
 pytestmark = [
@@ -32,7 +31,7 @@ def test_the_allocator_may_take_the_whole_memory():
 
 
 def test_what_the_user_set_stays(monkeypatch):
-    from keras_simmim.backend.tensorflow_memory import keep_freed_memory
+    from keras_simmim.backend.tensorflow.memory import keep_freed_memory
 
     monkeypatch.setenv("TF_CPU_ALLOCATOR_USE_BFC", "false")
     keep_freed_memory()

@@ -10,11 +10,11 @@ from keras import ops
 
 import keras_simmim as ks
 from keras_simmim.backbones.patch_merging import PatchMerging
-from keras_simmim.backbones.stochastic_depth import StochasticDepth
 from keras_simmim.backbones.swin_block import SwinBlock
 from keras_simmim.backbones.swin_encoder import SwinEncoder
-from keras_simmim.backbones.transformer_block import TransformerBlock
 from keras_simmim.backbones.transformer_encoder import TransformerEncoder
+from keras_simmim.layers.stochastic_depth import StochasticDepth
+from keras_simmim.layers.transformer_block import TransformerBlock
 
 VIT_OPTIONS = {
     "epsilon": 0.5,
@@ -106,7 +106,7 @@ CONSTRUCTIONS = {
         "seed": 11,
     },
     ks.masking.SoftMasking: {"block_size": (2, 3)},
-    ks.losses.RunningScale: {"momentum": 0.5, "floor": 0.1},
+    ks.objectives.RunningScale: {"momentum": 0.5, "floor": 0.1},
     ks.aggregation.ConcatAggregation: {},
     ks.aggregation.AttentionAggregation: {},
     ks.aggregation.SpatialMean: {},
@@ -144,7 +144,7 @@ def named_arguments(constructor):
 def test_every_public_layer_is_constructed_here():
     public = {
         member
-        for package in (ks.backbones, ks.masking, ks.aggregation, ks.heads, ks.losses)
+        for package in (ks.backbones, ks.masking, ks.aggregation, ks.heads, ks.objectives)
         for member in (getattr(package, name) for name in package.__all__)
         if isinstance(member, type) and issubclass(member, keras.layers.Layer)
     }

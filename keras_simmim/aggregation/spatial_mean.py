@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_simmim.types import Shape, Tensor
+from keras_simmim.backend.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_simmim.types import Config, Shape, Tensor
+from keras_simmim.backend.types import Config, Shape, Tensor
 
 
 class Backbone(keras.Model):
@@ -137,7 +137,7 @@ class Backbone(keras.Model):
         Swin((192, 192, 3), window_size=6).resize((224, 224, 3), window_size=7)
         ```
         """
-        from keras_simmim.backbones.transfer import copy_weights
+        from keras_simmim.backbones.resizing import copy_weights
 
         config = {**self.get_config(), "image_shape": image_shape, **changes}
         resized = type(self).from_config(config)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_simmim.backbones.backbone import Backbone
-from keras_simmim.types import Config
+from keras_simmim.backend.types import Config
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

@@ -6,7 +6,7 @@ import keras
 
 from keras_simmim.backbones.backbone import Backbone
 from keras_simmim.backbones.tokens_to_map import TokensToMap
-from keras_simmim.types import Config, Shape
+from keras_simmim.backend.types import Config, Shape
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

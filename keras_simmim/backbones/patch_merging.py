@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_simmim.backbones.initialization import TruncatedNormal
-from keras_simmim.backbones.layer_norm import LayerNorm
-from keras_simmim.types import Config, Shape, Tensor
+from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.layers.initialization import TruncatedNormal
+from keras_simmim.layers.layer_norm import LayerNorm
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 
 from keras_simmim.backbones.backbone import Backbone, check_image_shape, check_sizes
-from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.backbones.swin_encoder import SwinEncoder
-from keras_simmim.types import Config
+from keras_simmim.backend.types import Config
+from keras_simmim.layers.layer_norm import LayerNorm
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

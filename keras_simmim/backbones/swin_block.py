@@ -6,12 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_simmim.backbones.attention import attention
-from keras_simmim.backbones.initialization import TruncatedNormal
-from keras_simmim.backbones.linear import Linear
-from keras_simmim.backbones.relative_position_bias import RelativePositionBias
-from keras_simmim.backbones.transformer_block import TransformerBlock
-from keras_simmim.types import Config, Shape, Tensor
+from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.layers.attention import attention
+from keras_simmim.layers.initialization import TruncatedNormal
+from keras_simmim.layers.linear import Linear
+from keras_simmim.layers.relative_position_bias import RelativePositionBias
+from keras_simmim.layers.transformer_block import TransformerBlock
 
 # What the official code adds to the score of two positions that are no neighbours.
 _FAR = -100.0

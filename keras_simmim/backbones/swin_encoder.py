@@ -5,12 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_simmim.backbones.initialization import TruncatedNormal
-from keras_simmim.backbones.layer_norm import LayerNorm
 from keras_simmim.backbones.patch_merging import PatchMerging
-from keras_simmim.backbones.stochastic_depth import StochasticDepth
 from keras_simmim.backbones.swin_block import SwinBlock
-from keras_simmim.types import Config, Shape, Tensor
+from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.layers.initialization import TruncatedNormal
+from keras_simmim.layers.layer_norm import LayerNorm
+from keras_simmim.layers.stochastic_depth import StochasticDepth
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

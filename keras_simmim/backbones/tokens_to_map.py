@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_simmim.types import Config, Shape, Tensor
+from keras_simmim.backend.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

@@ -5,14 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_simmim.backbones.initialization import TruncatedNormal
-from keras_simmim.backbones.layer_norm import LayerNorm
-from keras_simmim.backbones.relative_position_bias import RelativePositionBias
-from keras_simmim.backbones.stochastic_depth import StochasticDepth
-from keras_simmim.backbones.transformer_block import TransformerBlock
-from keras_simmim.backend.repeated_blocks import loops_over, run_in_loop
-from keras_simmim.take_rows import take_rows
-from keras_simmim.types import Config, Shape, Tensor
+from keras_simmim.backend import kernels
+from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.layers.initialization import TruncatedNormal
+from keras_simmim.layers.layer_norm import LayerNorm
+from keras_simmim.layers.relative_position_bias import RelativePositionBias
+from keras_simmim.layers.stochastic_depth import StochasticDepth
+from keras_simmim.layers.take_rows import take_rows
+from keras_simmim.layers.transformer_block import TransformerBlock
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -170,8 +170,8 @@ class TransformerEncoder(keras.layers.Layer):
             drawn = self.stochastic_depth.factors(ops.shape(tokens)[0])
             factors = [drawn[index] for index in range(len(self.blocks))]
         outputs = []
-        if training and not all_blocks and loops_over(self.blocks, tokens):
-            tokens = run_in_loop(self.blocks, tokens, biases, factors)
+        if training and not all_blocks and kernels.loops_over(self.blocks, tokens):
+            tokens = kernels.run_in_loop(self.blocks, tokens, biases, factors)
             outputs.append(tokens)
         else:
             for block, bias, factor in zip(self.blocks, biases, factors, strict=True):

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 
 from keras_simmim.backbones.backbone import Backbone, check_image_shape, check_sizes
-from keras_simmim.backbones.initialization import TruncatedNormal
 from keras_simmim.backbones.transformer_encoder import TransformerEncoder
-from keras_simmim.types import Config
+from keras_simmim.backend.types import Config
+from keras_simmim.layers.initialization import TruncatedNormal
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

@@ -1,30 +1,51 @@
-"""The one room that computes with a backend's own API: a training step for each of the three.
+"""Compute with a backend's own API where `keras.ops` does not reach or is slow.
 
-Each module holds one class `TrainStep` with `train_step` and `test_step` in the form that
-Keras' trainer of that backend calls. They differ in how gradients are taken, and in nothing else
-but `in_one_piece`, which compiles what JAX would run operation by operation.
-`AdamW` is what `SelectiveAdamW` is made of, in the form that is fast on the backend.
+The folders `tensorflow`, `jax` and `torch` hold the same modules, and here one of them is chosen:
+
+    step          `TrainStep`, the `train_step` and `test_step` that Keras' trainer calls
+    optimizer     `AdamW`, which `SelectiveAdamW` is made of
+    kernels       what the backend computes in one piece
+    memory        what becomes of the memory that a step frees
+    devices       what is computed on, and which part of a batch is this replica's
+    random_state  the generator that the backend keeps for itself
 """
 
 import keras
 
 match keras.backend.backend():
     case "tensorflow":
-        from keras_simmim.backend.tensorflow_memory import keep_freed_memory
-
-        keep_freed_memory()
-        from keras_simmim.backend.tensorflow_adamw import AdamW
-        from keras_simmim.backend.tensorflow_step import TrainStep
+        from keras_simmim.backend.tensorflow import (
+            devices,
+            kernels,
+            memory,
+            optimizer,
+            random_state,
+            step,
+        )
     case "jax":
-        from keras_simmim.backend.adamw import AdamW
-        from keras_simmim.backend.jax_step import TrainStep  # type: ignore[assignment]
+        from keras_simmim.backend.jax import (  # type: ignore[no-redef]
+            devices,
+            kernels,
+            memory,
+            optimizer,
+            random_state,
+            step,
+        )
     case "torch":
-        from keras_simmim.backend.torch_adamw import AdamW
-        from keras_simmim.backend.torch_step import TrainStep  # type: ignore[assignment]
+        from keras_simmim.backend.torch import (  # type: ignore[no-redef]
+            devices,
+            kernels,
+            memory,
+            optimizer,
+            random_state,
+            step,
+        )
     case other:
         raise ImportError(
             f"keras_simmim trains on the tensorflow, jax and torch backends, got {other!r}; "
             "set KERAS_BACKEND."
         )
 
-__all__ = ["AdamW", "TrainStep"]
+memory.keep_freed_memory()
+
+__all__ = ["devices", "kernels", "memory", "optimizer", "random_state", "step"]

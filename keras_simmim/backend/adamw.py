@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_simmim.types import Tensor
+from keras_simmim.backend.types import Tensor
 
 
 class AdamW(keras.optimizers.AdamW):

@@ -12,20 +12,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from keras_simmim.data.arrays import from_arrays
-    from keras_simmim.data.drawing import few_labels
-    from keras_simmim.data.folder import image_folder
-    from keras_simmim.data.metered import metered
-    from keras_simmim.data.tfds import from_tfds
+    from keras_simmim.data.pipeline.metered import metered
+    from keras_simmim.data.sources.arrays import from_arrays
+    from keras_simmim.data.sources.few_labels import few_labels
+    from keras_simmim.data.sources.folder import image_folder
+    from keras_simmim.data.sources.tfds import from_tfds
 
 __all__ = ["few_labels", "from_arrays", "from_tfds", "image_folder", "metered"]
 
 _MODULES = {
-    "few_labels": "drawing",
-    "from_arrays": "arrays",
-    "from_tfds": "tfds",
-    "image_folder": "folder",
-    "metered": "metered",
+    "few_labels": "sources.few_labels",
+    "from_arrays": "sources.arrays",
+    "from_tfds": "sources.tfds",
+    "image_folder": "sources.folder",
+    "metered": "pipeline.metered",
 }
 
 

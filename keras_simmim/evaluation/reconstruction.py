@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_simmim.types import Tensor
+from keras_simmim.backend.types import Tensor
 
 
 def reconstruction(model: Any, images: Any, step: int = 0) -> dict[str, np.ndarray]:

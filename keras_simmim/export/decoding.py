@@ -6,8 +6,8 @@ claims, so that a small file cannot ask for gigabytes.
 
 import tensorflow as tf
 
-from keras_simmim.data.decoding import decode_box
-from keras_simmim.data.views import Views
+from keras_simmim.data.geometry.views import Views
+from keras_simmim.data.reading.decoding import decode_box
 
 
 def decode_batch(

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from keras_simmim.backbones import Backbone
-from keras_simmim.image_model import ImageModel
-from keras_simmim.normalisation import IMAGENET_MEAN, IMAGENET_STD, per_channel
+from keras_simmim.models.image_model import ImageModel
+from keras_simmim.models.normalization import IMAGENET_MEAN, IMAGENET_STD, per_channel
 
 Values = float | tuple[float, ...] | None
 

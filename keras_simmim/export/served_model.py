@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_simmim.data.host import leave_gpu_to_backend
+from keras_simmim.data.pipeline.host import leave_gpu_to_backend
 
 
 class ServedModel:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_simmim.data.boxes import central_box, cut
-from keras_simmim.data.views import resize
+from keras_simmim.data.geometry.boxes import central_box, cut
+from keras_simmim.data.geometry.views import resize
 
 
 def write_warmup(

@@ -5,12 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_simmim.backbones.initialization import TruncatedNormal
-from keras_simmim.backbones.layer_norm import LayerNorm
-from keras_simmim.backbones.transformer_block import TransformerBlock
+from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.heads.reconstruction_head import ReconstructionHead
-from keras_simmim.take_rows import take_rows
-from keras_simmim.types import Config, Shape, Tensor
+from keras_simmim.layers.initialization import TruncatedNormal
+from keras_simmim.layers.layer_norm import LayerNorm
+from keras_simmim.layers.take_rows import take_rows
+from keras_simmim.layers.transformer_block import TransformerBlock
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

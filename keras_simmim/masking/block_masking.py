@@ -4,8 +4,8 @@ from typing import Any
 
 from keras import ops
 
+from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.masking.mask_generator import MaskGenerator, Plan, check_ratio, hidden_count
-from keras_simmim.types import Config, Tensor
 
 
 class BlockMasking(MaskGenerator):

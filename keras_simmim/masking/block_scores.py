@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_simmim.types import Tensor
+from keras_simmim.backend.types import Tensor
 
 
 def block_statistics(blocks: Tensor) -> Tensor:

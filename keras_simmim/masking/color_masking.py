@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.masking.block_masking import BlockMasking
 from keras_simmim.masking.cosine_basis import cosine_basis
-from keras_simmim.types import Config, Tensor
 
 _RGB_BASIS = (
     (3**-0.5, 3**-0.5, 3**-0.5),

@@ -4,7 +4,7 @@ import math
 
 from keras import ops
 
-from keras_simmim.types import Tensor
+from keras_simmim.backend.types import Tensor
 
 
 def cosine_basis(size: int) -> Tensor:

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_simmim.backend.types import Config
 from keras_simmim.masking.block_masking import BlockMasking
 from keras_simmim.masking.learned_masking import LearnedMasking
 from keras_simmim.masking.mask_generator import MaskGenerator, Plan, hidden_count
 from keras_simmim.masking.soft_masking import SoftMasking
-from keras_simmim.types import Config
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import keras
 from keras import ops
 
-from keras_simmim.masking.draw import random_ranks
-from keras_simmim.types import Config, Shape, Tensor
+from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.layers.hashing import random_ranks
 
 # Sizes of S groups of ranks, and what each loses: (S + 1, V, M), 1 for lost.
 Plan: TypeAlias = tuple[tuple[int, ...], tuple[tuple[tuple[float, ...], ...], ...]]

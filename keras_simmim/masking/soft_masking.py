@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.masking.spatial_masking import SpatialMasking
-from keras_simmim.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from keras_simmim.backend.types import Tensor
 from keras_simmim.masking.block_masking import BlockMasking
-from keras_simmim.types import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

@@ -2,8 +2,8 @@
 
 from keras import ops
 
+from keras_simmim.backend.types import Tensor
 from keras_simmim.masking.mask_generator import spread
-from keras_simmim.types import Tensor
 
 
 def places_of(hidden: Tensor, rows: int, columns: int) -> Tensor:

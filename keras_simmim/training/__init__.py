@@ -1,6 +1,7 @@
 """What stands around `fit`: the official recipes, optimizers and rates, callbacks, a report."""
 
 from keras_simmim.training import callbacks
+from keras_simmim.training.augmentation import Augmentation
 from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, fine_tuning_recipe
 from keras_simmim.training.layer_decay import layer_multiplier
 from keras_simmim.training.pretraining_recipe import PretrainingRecipe, pretraining_recipe
@@ -12,6 +13,7 @@ from keras_simmim.training.warmup_cosine import WarmupCosine
 from keras_simmim.training.warmup_milestones import WarmupMilestones
 
 __all__ = [
+    "Augmentation",
     "FineTuningRecipe",
     "PretrainingRecipe",
     "Resumed",

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
+from keras_simmim.backend.types import Config
 from keras_simmim.data.arguments import as_integer
 from keras_simmim.training.selective_adamw import SelectiveAdamW
 from keras_simmim.training.warmup_schedule import WarmupSchedule
-from keras_simmim.types import Config
 
 # In the official code: biases and all other vectors, absolute positions and the class token.
 # Layer scales are vectors, and so is our mask token, which theirs is not: recipes name it.

@@ -57,7 +57,7 @@ def resume(directory: str | os.PathLike[str]) -> Resumed | None:
     ```
     """
     # The models themselves import this package.
-    from keras_simmim.checkpoints.keras_file import read_keras
+    from keras_simmim.training.keras_file import read_keras
 
     directory = Path(directory)
     reasons: list[str] = []

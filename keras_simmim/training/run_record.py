@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from keras_simmim.backend.devices import device_names
+from keras_simmim.backend import devices
 
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "jaxlib", "torch", "numpy")
 
@@ -108,7 +108,7 @@ def _hardware() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "devices": device_names(),
+        "devices": devices.device_names(),
     }
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

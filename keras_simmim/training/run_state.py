@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_simmim.types import Tensor
+from keras_simmim.backend.types import Tensor
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,14 +6,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_simmim.backend import AdamW
+from keras_simmim.backend import optimizer
+from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.training.layer_decay import layer_multiplier
 from keras_simmim.training.warmup_schedule import WarmupSchedule
-from keras_simmim.types import Config, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
-class SelectiveAdamW(AdamW):
+class SelectiveAdamW(optimizer.AdamW):
     """AdamW with weight decay by a weight's name and a learning rate by its layer.
 
     `keras.optimizers.AdamW.exclude_from_weight_decay` is forgotten when a model is saved, so that

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
+from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.training.warmup_schedule import WarmupSchedule
-from keras_simmim.types import Config, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_simmim")

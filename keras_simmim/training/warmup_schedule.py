@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_simmim.types import Config, Tensor
+from keras_simmim.backend.types import Config, Tensor
 
 
 class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):

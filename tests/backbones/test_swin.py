@@ -7,8 +7,8 @@ from keras import ops
 
 from keras_simmim.backbones import Swin, ViT
 from keras_simmim.backbones.patch_merging import PatchMerging
-from keras_simmim.backbones.relative_position_bias import offset_index
 from keras_simmim.backbones.swin_block import SwinBlock, window_separation
+from keras_simmim.layers.relative_position_bias import offset_index
 
 
 def small(image_shape=(32, 48, 3), **arguments):

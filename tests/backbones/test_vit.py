@@ -6,8 +6,8 @@ import pytest
 from keras import ops
 
 from keras_simmim.backbones import ViT
-from keras_simmim.backbones.transformer_block import TransformerBlock
 from keras_simmim.backbones.transformer_encoder import TransformerEncoder
+from keras_simmim.layers.transformer_block import TransformerBlock
 
 
 def randomise(layer):

@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_simmim.data.boxes import DRAWS, central_box, random_box
+from keras_simmim.data.geometry.boxes import DRAWS, central_box, random_box
 
 SIDES = st.integers(1, 2000)
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_simmim.data.decoding import decode_box
+from keras_simmim.data.reading.decoding import decode_box
 
 COLOUR = (200, 100, 50)
 GREY = 124  # the luma of COLOUR

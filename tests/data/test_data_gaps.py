@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_simmim import data
-from keras_simmim.data.gaps import CHUNK, without_gaps
+from keras_simmim.data.reading.gaps import CHUNK, without_gaps
 
 COUNT = 3 * CHUNK - 1  # with what lies before and behind, the chunks end with the stream
 

@@ -17,7 +17,7 @@ def test_import_leaves_tensorflow_alone():
 
 
 def test_public_names_are_functions():
-    import keras_simmim.data.folder  # noqa: F401
+    import keras_simmim.data.sources.folder  # noqa: F401
 
     assert {"from_arrays", "from_tfds", "image_folder"} <= set(dir(data))
     assert all(callable(getattr(data, name)) for name in data.__all__)

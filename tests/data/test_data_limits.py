@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_simmim import data
-from keras_simmim.data.decoding import MAX_PIXELS, decode_box
+from keras_simmim.data.reading.decoding import MAX_PIXELS, decode_box
 
 PHOTOGRAPH = Image.fromarray(
     np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)

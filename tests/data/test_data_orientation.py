@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from keras_simmim import data
-from keras_simmim.data.decoding import decode_box
+from keras_simmim.data.reading.decoding import decode_box
 
 SMOOTH = np.add.outer(4 * np.arange(24), 2 * np.arange(40)).astype(np.uint8)
 PHOTOGRAPH = np.stack([SMOOTH, SMOOTH[::-1], SMOOTH[:, ::-1]], axis=-1)

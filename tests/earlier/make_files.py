@@ -148,13 +148,13 @@ def main(folder: Path) -> None:
     keras.utils.set_random_seed(0)
     model, labels = multimodal()
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     class Kill(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if self.params.get("first_batch", 0) + batch == 2 and self.model.killed:
-                raise Killed
+                raise KilledError
 
         def on_epoch_begin(self, epoch, logs=None):
             self.model.killed = epoch == 1
@@ -164,12 +164,10 @@ def main(folder: Path) -> None:
     try:
         dataset = ks.data.from_arrays(IMAGES, LABELS, **data)
         model.fit(dataset, epochs=3, verbose=0, callbacks=[checkpoint, Kill()])
-    except Killed:
+    except KilledError:
         pass
     run = ks.training.resume(folder / "checkpoints")
-    dataset = ks.data.from_arrays(
-        IMAGES, LABELS, epoch=run.epoch, first_batch=run.batch, **data
-    )
+    dataset = ks.data.from_arrays(IMAGES, LABELS, epoch=run.epoch, first_batch=run.batch, **data)
     history = run.model.fit(dataset, epochs=3, initial_epoch=run.epoch, verbose=0).history
     expected["checkpoints"] = {
         "epoch": run.epoch,

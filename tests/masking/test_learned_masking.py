@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from keras import ops
 
 import keras_simmim as ks
+from keras_simmim.layers.hashing import random_uniform
 from keras_simmim.masking import LearnedMasking, SoftMasking
-from keras_simmim.masking.draw import random_uniform
 
 
 def normal(*shape, seed=0):

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_simmim.backend.random_state import initial_seed, seed_step
+from keras_simmim.backend import random_state
 
 
 class SeedSteps(keras.callbacks.Callback):
@@ -22,10 +22,10 @@ class SeedSteps(keras.callbacks.Callback):
         model = self.model
         self._step = int(ops.convert_to_numpy(model.step))
         if model.backend_seed is None:
-            model.backend_seed = initial_seed()
+            model.backend_seed = random_state.initial_seed()
         self._seed = model.backend_seed
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Seed this step."""
-        seed_step(self._seed, self._step)
+        random_state.seed_step(self._seed, self._step)
         self._step += 1

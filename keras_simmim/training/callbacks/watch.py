@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_simmim.backend.types import Tensor
 from keras_simmim.evaluation.reconstruction_sheet import sheet_of
 from keras_simmim.training.tensorboard_writer import TensorBoardWriter
-from keras_simmim.types import Tensor
 
 
 class Watch(keras.callbacks.Callback):

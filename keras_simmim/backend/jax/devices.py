@@ -1,0 +1,16 @@
+"""What JAX computes on."""
+
+import jax
+
+from keras_simmim.backend.types import Tensor
+
+
+def device_names() -> list[str]:
+    """List the accelerators by their makers' names, or ["CPU"]."""
+    names = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    return names or ["CPU"]
+
+
+def first_example(batch_size: Tensor | int) -> int:
+    """Number this device's first example: 0, since a sharded array is one batch to the program."""
+    return 0

@@ -1,0 +1,122 @@
+"""The training step on JAX: a pure function from state and data to logs and new state."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import keras
+
+from keras_simmim.backend.gradients import poisoned_unless
+from keras_simmim.backend.jax.kernels import total_norm
+from keras_simmim.backend.types import Tensor
+
+
+class TrainStep:
+    """`train_step` and `test_step` for Keras' JAX trainer."""
+
+    def train_step(
+        self: Any, state: tuple[Sequence[Tensor], ...], data: Any
+    ) -> tuple[dict[str, Tensor], tuple[Sequence[Tensor], ...]]:
+        """Take one optimizer step on a batch, unless it is not finite; return logs and state."""
+        trainable, non_trainable, optimizer, metrics = state
+        names = {id(variable): index for index, variable in enumerate(self.non_trainable_variables)}
+        before = [non_trainable[names[id(variable)]] for variable in self.kept_variables]
+        (_, (measured, scale, non_trainable)), gradients = jax.value_and_grad(
+            self._scaled_loss, has_aux=True
+        )(trainable, non_trainable, optimizer, data)
+        norm = total_norm(gradients) / scale
+        finite = jax.numpy.isfinite(norm) & jax.numpy.isfinite(measured["loss"][0])
+        # A loss-scaling optimizer must see what it is to skip.
+        scales = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        if scales:
+            gradients = poisoned_unless(finite, gradients)
+
+        def applied() -> tuple[list[Tensor], list[Tensor]]:
+            new = self.optimizer.stateless_apply(optimizer, gradients, trainable)
+            return list(new[0]), list(new[1])
+
+        old = (list(trainable), list(optimizer))
+        if scales:
+            new = applied()
+        elif jax.default_backend() == "cpu":
+            # XLA compiles twice as long if it can fuse the update with the gradients.
+            new = jax.lax.cond(finite, applied, lambda: old)
+        else:
+            # An accelerator's host would wait for the condition.
+            new = jax.tree.map(lambda a, b: jax.numpy.where(finite, a, b), applied(), old)
+        trainable, optimizer = new
+        with self._stateless(trainable, non_trainable) as scope:
+            self.finish_step(finite, before)
+            skipped = self.skipped_log()
+        non_trainable = _values(scope, self.non_trainable_variables)
+        measured["gradient_norm"] = (norm, measured["loss"][1])
+        logs, metrics = self._stateless_metrics(metrics, measured, finite)
+        return logs | skipped, (trainable, non_trainable, optimizer, metrics)
+
+    def test_step(
+        self: Any, state: tuple[Sequence[Tensor], ...], data: Any
+    ) -> tuple[dict[str, Tensor], tuple[Sequence[Tensor], ...]]:
+        """Measure a batch; return the logs and the new state."""
+        trainable, non_trainable, metrics = state
+        with self._stateless(trainable, non_trainable) as scope:
+            measured = self.compute_losses(data, training=False)
+        non_trainable = _values(scope, self.non_trainable_variables)
+        logs, metrics = self._stateless_metrics(metrics, measured)
+        return logs, (trainable, non_trainable, metrics)
+
+    def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
+        """What a function of this name gives, compiled: JAX would compile each operation alone."""
+        pieces, variables = self.extra.pieces, self.weights
+
+        def stateless(values: list[Tensor], *arguments: Tensor) -> Any:
+            mapping = list(zip(variables, values, strict=True))
+            with keras.StatelessScope(state_mapping=mapping):
+                return function(*arguments)
+
+        piece = pieces.setdefault(function.__name__, jax.jit(stateless))
+        return piece([variable.value for variable in variables], *arguments)
+
+    def _stateless(
+        self: Any, trainable: Sequence[Tensor], non_trainable: Sequence[Tensor]
+    ) -> keras.StatelessScope:
+        """A scope in which the model's variables have these values."""
+        return keras.StatelessScope(
+            state_mapping=[
+                *zip(self.trainable_variables, trainable, strict=True),
+                *zip(self.non_trainable_variables, non_trainable, strict=True),
+            ]
+        )
+
+    def _scaled_loss(
+        self: Any,
+        trainable: Sequence[Tensor],
+        non_trainable: Sequence[Tensor],
+        optimizer: Sequence[Tensor],
+        data: Any,
+    ) -> tuple[Tensor, tuple[dict[str, tuple[Tensor, Tensor]], Tensor, list[Tensor]]]:
+        with self._stateless(trainable, non_trainable) as scope:
+            measured = self.compute_losses(data, training=True)
+        mapping = list(zip(self.optimizer.variables, optimizer, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            scale = self.optimizer.scale_loss(jax.numpy.ones(()))
+        non_trainable = _values(scope, self.non_trainable_variables)
+        return measured["loss"][0] * scale, (measured, scale, non_trainable)
+
+    def _stateless_metrics(
+        self: Any,
+        metrics: Sequence[Tensor],
+        measured: dict[str, tuple[Tensor, Tensor]],
+        finite: Tensor | None = None,
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        mapping = list(zip(self.metrics_variables, metrics, strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            logs = self.update_metrics(measured, finite)
+        return logs, _values(scope, self.metrics_variables)
+
+
+def _values(scope: keras.StatelessScope, variables: Sequence[Any]) -> list[Tensor]:
+    """The values that variables have at the end of a stateless scope."""
+    return [
+        variable.value if (value := scope.get_current_value(variable)) is None else value
+        for variable in variables
+    ]

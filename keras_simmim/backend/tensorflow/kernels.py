@@ -1,0 +1,49 @@
+"""What TensorFlow computes in one piece, so that it need not be written out."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from keras_simmim.backend.types import Tensor
+
+
+def has_attention_kernel() -> bool:
+    """Say whether `ops.dot_product_attention` is one kernel: here it is a chain of `einsum`."""
+    return False
+
+
+def has_gelu_kernel() -> bool:
+    """Say whether `ops.gelu` costs about one pass."""
+    return True
+
+
+def has_layer_norm_kernel() -> bool:
+    """Say whether `ops.layer_normalization` is one kernel."""
+    return False
+
+
+def affine(rows: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    """Multiply rows by a kernel and add a bias: (R, D), (D, K) and (K,) to (R, K)."""
+    return tf.matmul(rows, kernel) + bias
+
+
+def total_norm(gradients: Sequence[Tensor]) -> Tensor:
+    """Take the Euclidean norm of all gradients together: a float32 scalar."""
+    squares = [tf.reduce_sum(tf.square(tf.cast(each, tf.float32))) for each in gradients]
+    return tf.sqrt(sum(squares))
+
+
+def loops_over(blocks: Sequence[keras.layers.Layer], tokens: Tensor) -> bool:
+    """Say whether `run_in_loop` is of use: not here, where blocks are compiled one by one."""
+    return False
+
+
+def run_in_loop(
+    blocks: Sequence[keras.layers.Layer],
+    tokens: Tensor,
+    biases: Sequence[Tensor | None],
+    factors: Sequence[Tensor | None],
+) -> Tensor:
+    """Raise, since `loops_over` is never true here."""
+    raise NotImplementedError("TensorFlow calls blocks one after another.")

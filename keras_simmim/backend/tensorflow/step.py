@@ -1,0 +1,63 @@
+"""The training step on TensorFlow: a gradient tape, alone or under tf.distribute."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_simmim.backend.gradients import poisoned_unless
+from keras_simmim.backend.tensorflow.kernels import total_norm
+from keras_simmim.backend.types import Tensor
+
+
+class TrainStep:
+    """`train_step` and `test_step` for Keras' TensorFlow trainer."""
+
+    def train_step(self: Any, data: Any) -> dict[str, Tensor]:
+        """Take one optimizer step on a batch, unless it is not finite, and return the logs."""
+        weights = self.trainable_weights
+        before = [tf.identity(variable.value) for variable in self.kept_variables]
+        # Replicas add their gradients up, so each contributes its share of the mean.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        with tf.GradientTape() as tape:
+            measured = self.compute_losses(data, training=True)
+            loss, batch_size = measured["loss"]
+            scaled_loss = self.optimizer.scale_loss(loss / replicas)
+        gradients = tape.gradient(
+            scaled_loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        summed, total = gradients, loss
+        if replicas > 1:
+            context = tf.distribute.get_replica_context()
+            summed = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            total = context.all_reduce(tf.distribute.ReduceOp.SUM, loss)
+        norm = total_norm(summed) / self.optimizer.scale_loss(tf.constant(1.0))
+        finite = tf.math.is_finite(norm) & tf.math.is_finite(total)
+        self._apply_if(finite, gradients, weights, replicas)
+        self.finish_step(finite, before)
+        measured["gradient_norm"] = (norm, batch_size)
+        return self.update_metrics(measured, finite) | self.skipped_log()
+
+    def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
+        """What the function gives; on JAX it is compiled."""
+        return function(*arguments)
+
+    def test_step(self: Any, data: Any) -> dict[str, Tensor]:
+        """Measure a batch and return the logs."""
+        return self.update_metrics(self.compute_losses(data, training=False))
+
+    def _apply_if(self: Any, finite: Tensor, gradients: list, weights: list, replicas: int) -> None:
+        """Apply the gradients if the step is finite."""
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            # It must see what it is to skip.
+            self.optimizer.apply(poisoned_unless(finite, gradients), weights)
+        elif replicas == 1:
+            tf.cond(finite, lambda: self.optimizer.apply(gradients, weights), lambda: None)
+        else:
+            # Replicas cannot meet inside a condition: apply, and take it back.
+            changed = [*weights, *self.optimizer.variables]
+            old = [tf.identity(variable.value) for variable in changed]
+            self.optimizer.apply(gradients, weights)
+            for variable, value in zip(changed, old, strict=True):
+                variable.assign(tf.where(finite, variable.value, value))

@@ -1,0 +1,1 @@
+"""What the package computes with on the torch backend."""

@@ -1,0 +1,49 @@
+"""What torch computes in one piece, so that it need not be written out."""
+
+from collections.abc import Sequence
+
+import keras
+import torch
+
+from keras_simmim.backend.types import Tensor
+
+
+def has_attention_kernel() -> bool:
+    """Say whether `ops.dot_product_attention` is one kernel."""
+    return True
+
+
+def has_gelu_kernel() -> bool:
+    """Say whether `ops.gelu` costs about one pass."""
+    return True
+
+
+def has_layer_norm_kernel() -> bool:
+    """Say whether `ops.layer_normalization` is one kernel."""
+    return True
+
+
+def affine(rows: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    """Multiply rows by a kernel and add a bias: (R, D), (D, K) and (K,) to (R, K)."""
+    return torch.addmm(bias, rows, kernel)
+
+
+def total_norm(gradients: Sequence[Tensor]) -> Tensor:
+    """Take the Euclidean norm of all gradients together: a float32 scalar."""
+    norms = torch._foreach_norm(list(gradients), 2, dtype=torch.float32)
+    return torch.linalg.vector_norm(torch.stack(norms))
+
+
+def loops_over(blocks: Sequence[keras.layers.Layer], tokens: Tensor) -> bool:
+    """Say whether `run_in_loop` is of use: not here, where blocks are called one by one."""
+    return False
+
+
+def run_in_loop(
+    blocks: Sequence[keras.layers.Layer],
+    tokens: Tensor,
+    biases: Sequence[Tensor | None],
+    factors: Sequence[Tensor | None],
+) -> Tensor:
+    """Raise, since `loops_over` is never true here."""
+    raise NotImplementedError("torch calls blocks one after another.")

@@ -1,0 +1,13 @@
+"""The generator that a backend keeps for itself: torch draws dropout without a seed there."""
+
+import torch
+
+
+def initial_seed() -> int:
+    """Give what torch's generator was last seeded with."""
+    return torch.initial_seed()
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Make what is drawn in a training step a function of (seed, step)."""
+    torch.manual_seed((seed + step * 0x9E3779B97F4A7C15) % 2**63)

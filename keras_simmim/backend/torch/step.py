@@ -1,0 +1,48 @@
+"""The training step on torch: backward, and gradients from the tensors."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import torch
+
+from keras_simmim.backend.gradients import poisoned_unless
+from keras_simmim.backend.torch.kernels import total_norm
+from keras_simmim.backend.types import Tensor
+
+
+class TrainStep:
+    """`train_step` and `test_step` for Keras' torch trainer."""
+
+    def train_step(self: Any, data: Any) -> dict[str, Tensor]:
+        """Take one optimizer step on a batch, unless it is not finite, and return the logs."""
+        weights = self.trainable_weights
+        before = [variable.value.detach().clone() for variable in self.kept_variables]
+        self.zero_grad()
+        measured = self.compute_losses(data, training=True)
+        loss, batch_size = measured["loss"]
+        self.optimizer.scale_loss(loss).backward()
+        with torch.no_grad():
+            gradients = [
+                torch.zeros_like(weight.value) if weight.value.grad is None else weight.value.grad
+                for weight in weights
+            ]
+            norm = total_norm(gradients) / self.optimizer.scale_loss(torch.ones_like(loss))
+            finite = torch.isfinite(norm) & torch.isfinite(loss)
+            # A loss-scaling optimizer must see what it is to skip.
+            if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+                self.optimizer.apply(poisoned_unless(finite, gradients), weights)
+            elif bool(finite):
+                self.optimizer.apply(gradients, weights)
+            self.finish_step(finite, before)
+            measured = {name: (value.detach(), share) for name, (value, share) in measured.items()}
+            measured["gradient_norm"] = (norm, batch_size)
+            return self.update_metrics(measured, finite) | self.skipped_log()
+
+    def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
+        """What the function gives; on JAX it is compiled."""
+        return function(*arguments)
+
+    def test_step(self: Any, data: Any) -> dict[str, Tensor]:
+        """Measure a batch and return the logs."""
+        return self.update_metrics(self.compute_losses(data, training=False))

@@ -1,0 +1,1 @@
+"""Which part of an image a crop is, drawn once and then applied."""

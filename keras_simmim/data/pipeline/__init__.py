@@ -1,0 +1,1 @@
+"""Epochs, batches, and how long they are waited for."""

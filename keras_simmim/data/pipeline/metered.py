@@ -1,0 +1,79 @@
+"""A data set that tells how long it was waited for."""
+
+import tensorflow as tf
+
+from keras_simmim.data.pipeline.host import leave_gpu_to_backend
+
+
+class Meter:
+    """What went through a metered data set since it was made."""
+
+    def __init__(self) -> None:
+        with tf.init_scope(), tf.device("CPU:0"):
+            self._images = tf.Variable(0, trainable=False, dtype=tf.int64, name="images")
+            self._seconds = tf.Variable(0.0, trainable=False, dtype=tf.float64, name="seconds")
+
+    @property
+    def images(self) -> int:
+        """Images that were handed out."""
+        return int(self._images.numpy())
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that whoever asked for a batch had to wait for it."""
+        return float(self._seconds.numpy())
+
+    def note(self, before: tf.Tensor, batch: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
+        """Count a batch that was asked for and came at these times; returns it."""
+        images = tf.shape(tf.nest.flatten(batch)[0], out_type=tf.int64)[0]
+        self._seconds.assign_add(after - before)
+        self._images.assign_add(images)
+        return batch
+
+
+def metered(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Counts the images of a data set, and the time for which training waits for them.
+
+    The clock is read inside the data set, before it is asked for a batch and when it has one, and
+    so the measure is the same on every backend, although TensorFlow takes batches inside its
+    compiled step, JAX inside the step's call, and torch between two. What is prepared while the
+    network computes costs no time. On an accelerator that computes while the host goes on, this
+    is the host's waiting, an upper bound of the accelerator's.
+
+    Args:
+        dataset: a `tf.data.Dataset` of batches.
+
+    Returns:
+        The same batches; `meter.images` and `meter.seconds` are the counts so far, with those of
+        a look at the first batch that `fit` may take.
+
+    Raises:
+        TypeError: for anything but a `tf.data.Dataset`.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_simmim import data
+        >>> dataset = data.metered(data.from_arrays(np.zeros((8, 9, 9, 3), "uint8"), batch_size=4))
+        >>> batches = list(dataset)
+        >>> dataset.meter.images, dataset.meter.seconds > 0
+        (8, True)
+    """
+    leave_gpu_to_backend()
+    if not isinstance(dataset, tf.data.Dataset):
+        raise TypeError(f"dataset must be a tf.data.Dataset, got {type(dataset).__name__}.")
+    meter = Meter()
+    # `zip` asks its sources one after the other.
+    clock = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
+    result = tf.data.Dataset.zip((clock, dataset, clock)).map(
+        tf.autograph.experimental.do_not_convert(meter.note)
+    )
+    # A prefetch that TensorFlow adds behind the clocks would wait in training's place.
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False
+    result = result.with_options(options)
+    # What `ks.data` says about its data sets: their classes, number of images, …
+    for name, value in vars(dataset).items():
+        if not name.startswith("_"):
+            setattr(result, name, value)
+    result.meter = meter
+    return result

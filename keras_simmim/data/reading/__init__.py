@@ -1,0 +1,1 @@
+"""Files to pixels: formats, orientation, and what cannot be read."""

@@ -1,0 +1,110 @@
+"""The files that cannot be read: named, counted, and then skipped or raised."""
+
+import logging
+import os
+import re
+import threading
+from collections.abc import Iterator
+from math import gcd
+
+import tensorflow as tf
+
+from keras_simmim.data.reading.decoding import TOO_MANY, decode_box
+
+LOGGER = logging.getLogger("keras_simmim")
+
+
+class BrokenFiles:
+    """Keeps the reason why each broken file is broken.
+
+    Args:
+        paths: all files of the data set.
+        channels: channels to decode them to.
+        max_pixels: most pixels that a file may have.
+        on_error: `"skip"` to log a broken file, `"raise"` to raise an error that names it.
+    """
+
+    def __init__(self, paths: list[str], channels: int, max_pixels: int, on_error: str) -> None:
+        self.paths = paths
+        self.channels = channels
+        self.max_pixels = max_pixels
+        self.on_error = on_error
+        self.reasons: dict[str, str] = {}
+        self._broken: set[int] = set()
+        self._lock = threading.Lock()
+
+    def check_first(self) -> None:
+        """Finds one intact file, so that a data set without any fails at once.
+
+        Raises:
+            ValueError: if all files are broken, or if the first is and `on_error` is `"raise"`.
+        """
+        for index in range(len(self.paths)):
+            if self.why_broken(index) is None:
+                return
+            self.record(index)
+
+    def note(self, path: str, reason: str) -> None:
+        """Keeps a reason, and logs it once.
+
+        Raises:
+            ValueError: if `on_error` is `"raise"`.
+        """
+        if self.on_error == "raise":
+            raise ValueError(f"broken image {path!r}: {reason}.")
+        with self._lock:
+            if path not in self.reasons:
+                LOGGER.warning("Skipped the broken image %r: %s.", path, reason)
+            self.reasons[path] = reason
+
+    def record(self, index: int) -> None:
+        """Notes that a file could not be read.
+
+        Args:
+            index: its place in `paths`.
+
+        Raises:
+            ValueError: if `on_error` is `"raise"`, or if no intact file is left.
+        """
+        path = self.paths[index]
+        reason = self.reasons.get(path) or self.why_broken(index) or "could not be read once"
+        self.note(path, reason)
+        self._broken.add(index)
+        if len(self._broken) == len(self.paths):
+            raise ValueError(
+                f"all {len(self.paths)} images are broken, at last {path!r}: {reason}."
+            )
+
+    def substitutes(self, index: int) -> Iterator[int]:
+        """Yields the places of all other files, far from each other, the same ones every time."""
+        count = len(self.paths)
+        step = max(1, round(count * 0.618))
+        while gcd(step, count) > 1:
+            step += 1
+        for number in range(1, count):
+            yield (index + number * step) % count
+
+    def why_broken(self, index: int) -> str | None:
+        """Returns why a file is no intact image, None if it is one."""
+        try:
+            contents = tf.io.read_file(os.fsencode(self.paths[index]))
+            if not contents.numpy():
+                return "the file is empty"
+            decode_box(
+                contents,
+                lambda shape: tf.concat([[0, 0], shape[:2]], axis=0),
+                self.channels,
+                self.max_pixels,
+            )
+        except (tf.errors.OpError, ValueError) as error:
+            reason = _plain(getattr(error, "message", str(error)))
+            return f"{reason}={self.max_pixels}" if reason == TOO_MANY else reason
+        return None
+
+
+def _plain(message: str) -> str:
+    """Strips a TensorFlow message of its operation names and its second line."""
+    first = message.strip().splitlines()[0]
+    first = re.sub(r"\{\{.*?\}\} ?| ?\[Op:\w*\]| name: *$", "", first)
+    assertion = re.fullmatch(r"assertion failed: \[b?'?(.*?)'?\]", first)
+    return (assertion.group(1) if assertion else first).rstrip(" .")

@@ -1,0 +1,1 @@
+"""What backbones and heads are both made of."""

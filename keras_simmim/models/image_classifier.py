@@ -1,0 +1,340 @@
+"""A classifier on pretrained features: all of it learns from labels, or only its head."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_simmim.backbones import Backbone
+from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.heads import ClassificationHead
+from keras_simmim.models.image_model import ImageModel
+from keras_simmim.models.labels import check_dataset, check_labels
+from keras_simmim.models.pretrained_backbone import pretrained
+from keras_simmim.training.augmentation import Augmentation
+from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, automatic_recipe
+
+
+@keras.saving.register_keras_serializable("keras_simmim")
+class ImageClassifier(ImageModel):
+    """Class probabilities from a backbone, the mean of its positions and a norm.
+
+    With `recipe="auto"`, `fit` needs no `compile`: it takes the paper's optimizer, rates by layer,
+    schedule and augmentation for as many steps as it is asked to run. Without a recipe, nothing
+    is augmented unless asked for, and `compile` chooses the optimizer.
+
+    Args:
+        backbone: the pretrained network, or a new one.
+        num_classes: number of classes, at least 2.
+        class_names: the classes' names in the order of their labels; taken from the first data
+            set that has any if None.
+        frozen: whether only the head learns.
+        pooling: "mean" or "attention" over positions; see `ClassificationHead`.
+        recipe: "auto", a `FineTuningRecipe`, or None.
+        rand_augment: see `Augmentation`; this and the next four are the recipe's if None, and 0
+            without one.
+        erasing: see `Augmentation`.
+        mixup: see `Augmentation`.
+        cutmix: see `Augmentation`.
+        label_smoothing: probability that is spread over all classes in training.
+        seed: of the augmentation, which is a function of (seed, step).
+        mean: of the pixels per channel, in 0–255 units; ImageNet's if None.
+        std: standard deviation of the pixels per channel, likewise.
+        **kwargs: passed to `keras.Model`.
+
+    Raises:
+        ValueError: for arguments out of range.
+
+    Source: the fine-tuning of Xie et al., "SimMIM", CVPR 2022, appendix A.
+
+    Example:
+    ```python
+    classifier = ImageClassifier(backbone, num_classes=3, mixup=0.8, label_smoothing=0.1)
+    classifier.compile(keras.optimizers.AdamW(1e-3))
+    classifier.fit(images, np.array([0, 1, 2, 0, 1, 2, 0, 1]), verbose=0)
+    classifier.predict(images, verbose=0).shape   # (8, 3)
+    ```
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        class_names: Sequence[str] | None = None,
+        frozen: bool = False,
+        pooling: str = "mean",
+        recipe: str | FineTuningRecipe | None = None,
+        rand_augment: float | None = None,
+        erasing: float | None = None,
+        mixup: float | None = None,
+        cutmix: float | None = None,
+        label_smoothing: float | None = None,
+        seed: int = 0,
+        mean: float | tuple[float, ...] | None = None,
+        std: float | tuple[float, ...] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(backbone, mean, std, **kwargs)
+        if pooling not in ("mean", "attention"):
+            raise ValueError(f"pooling must be 'mean' or 'attention', got {pooling!r}.")
+        if not isinstance(recipe, FineTuningRecipe) and recipe not in (None, "auto"):
+            raise ValueError(f"recipe must be 'auto', a FineTuningRecipe or None, got {recipe!r}.")
+        if class_names is not None and len(class_names) != num_classes:
+            raise ValueError(
+                f"class_names must be {num_classes} names, one for each of num_classes, "
+                f"got {list(class_names)}."
+            )
+        constants = recipe if isinstance(recipe, FineTuningRecipe) else None
+        if recipe == "auto":
+            constants = automatic_recipe(backbone, 1, 1, 1)
+        wanted = {
+            "rand_augment": (rand_augment, "rand_augment_magnitude"),
+            "erasing": (erasing, "erasing"),
+            "mixup": (mixup, "mixup"),
+            "cutmix": (cutmix, "cutmix"),
+            "label_smoothing": (label_smoothing, "label_smoothing"),
+        }
+        self.augmentations = {
+            name: getattr(constants, constant, 0.0) if value is None else value
+            for name, (value, constant) in wanted.items()
+        }
+        self.label_smoothing = self.augmentations["label_smoothing"]
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(
+                f"label_smoothing must be at least 0 and below 1, got {label_smoothing!r}."
+            )
+        parts = {n: v for n, v in self.augmentations.items() if n != "label_smoothing"}
+        share = getattr(constants, "cutmix_share", 0.5)
+        self.augmentation = Augmentation(**parts, cutmix_share=share, seed=seed)
+        self.class_names = None if class_names is None else list(class_names)
+        self.num_classes = num_classes
+        self.frozen = frozen
+        self.recipe = recipe
+        self.seed = seed
+        backbone.trainable = not frozen
+        self.classifier = ClassificationHead(
+            num_classes, pooling, norm=True, name="classifier", dtype=self.dtype_policy
+        )
+        self.trackers = [keras.metrics.Mean(name=n) for n in ("loss", "gradient_norm", "accuracy")]
+        self.build((None, *backbone.image_shape))
+
+    def build(self, input_shape: Shape) -> None:
+        """Create all weights; the constructor does this."""
+        if self.built:
+            return
+        if not self.classifier.built:
+            self.classifier.build((None, *self.backbone.feature_shape))
+        self.add_step()
+        self.built = True
+
+    # ------------------------------------------------------------------- the path
+
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Class probabilities, float32 (B, K), of images (B, H, W, C) of 0–255."""
+        return ops.softmax(self.logits(images, training))
+
+    def logits(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Scores before the softmax, float32 (B, K)."""
+        learns = bool(training) and not self.frozen
+        return self.classifier.logits(self.backbone(self.normalise(images), training=learns))
+
+    def compute_losses(self, data: Any, training: bool) -> dict[str, tuple[Tensor, Tensor]]:
+        """The cross-entropy of a batch and its accuracy.
+
+        In training, images are augmented and mixed and labels smoothed; the accuracy is then that
+        of the mixed images by their first label.
+
+        Args:
+            data: (images, labels) or (images, labels, sample_weight).
+            training: whether to augment.
+
+        Returns:
+            "loss" and "accuracy" with the batch size, and "predictions".
+        """
+        images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        if labels is None:
+            raise ValueError("fit and evaluate need labels, got images alone.")
+        labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
+        # A wrong label deep in a data set must not count as none: it makes the loss NaN.
+        known = ops.logical_and(labels >= 0, labels < self.num_classes)
+        is_class = ops.expand_dims(labels, 1) == ops.arange(self.num_classes, dtype="int32")
+        targets = ops.cast(is_class, "float32")
+        targets = ops.where(ops.expand_dims(known, 1), targets, float("nan"))
+        if sample_weight is not None:
+            # Weights travel with the labels, so that mixing mixes them too.
+            targets = targets * ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
+        if training:
+            images, targets = self.augmentation(images, targets, step=self.step)
+            spread = ops.sum(targets, axis=-1, keepdims=True) / self.num_classes
+            targets = targets + self.label_smoothing * (spread - targets)
+        logits = self.logits(images, training)
+        entropy = -ops.sum(targets * ops.log_softmax(logits), axis=-1)
+        loss = ops.mean(entropy) + sum(self.losses)
+        hits = ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == labels, "float32")
+        batch_size = ops.cast(ops.shape(labels)[0], "float32")
+        return {
+            "loss": (loss, batch_size),
+            "accuracy": (ops.mean(hits), batch_size),
+            "predictions": (ops.softmax(logits), labels),
+        }
+
+    # ------------------------------------------------------------------- training
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        jit_compile: bool | str = "auto",
+        metrics: Sequence[Any] = (),
+        **kwargs: Any,
+    ) -> None:
+        """Choose the optimizer, and metrics of integer labels beside the loss and the accuracy.
+
+        Raises:
+            ValueError: for a loss, which the model brings itself.
+        """
+        super().compile(optimizer, jit_compile, metrics=list(metrics or ()), **kwargs)
+        own = ("accuracy", "acc")
+        chosen = [keras.metrics.get(name) for name in metrics or () if name not in own]
+        self.extra.metrics = [
+            metric
+            if isinstance(metric, keras.metrics.Metric)
+            else keras.metrics.MeanMetricWrapper(metric, name=metric.__name__)
+            for metric in chosen
+        ]
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        validation_data: Any = None,
+        steps_per_epoch: int | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """`keras.Model.fit`, after a look at the labels and, with a recipe, `compile`.
+
+        Args:
+            x: images of 0–255, or a dataset of (images, labels) batches.
+            y: integer labels, for arrays.
+            batch_size: images of a batch, for arrays; 32 if None.
+            epochs: passes over the images; an automatic recipe's schedule ends with them.
+            validation_data: as for `keras.Model.fit`.
+            steps_per_epoch: batches of an epoch; needed for an automatic recipe and a dataset of
+                unknown length.
+            **kwargs: of `keras.Model.fit`, such as `class_weight`.
+
+        Returns:
+            Keras' History.
+
+        Raises:
+            ValueError: for labels that are missing or that the model has no class for, other
+                classes than the model's, or a recipe for an unknown number of steps.
+        """
+        if self.class_names is None and getattr(x, "class_names", None):
+            self.class_names = list(x.class_names)
+        for name, data in (("x", x), ("validation_data", validation_data)):
+            if data is not None and not isinstance(data, np.ndarray | tuple | list):
+                check_dataset(data, self.num_classes, self.class_names, name)
+        if y is not None:
+            check_labels(y, self.num_classes, "y")
+            if len(np.unique(np.asarray(y))) < 2:
+                raise ValueError(f"y must hold at least two classes, got {np.unique(y)} alone.")
+        if isinstance(validation_data, tuple) and len(validation_data) > 1:
+            check_labels(validation_data[1], self.num_classes, "validation_data's labels")
+        if self.recipe is not None and not self.compiled:
+            self._compile_recipe(x, batch_size, epochs, steps_per_epoch)
+        if y is not None:
+            kwargs["y"] = y
+        return super().fit(
+            x,
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_data=validation_data,
+            steps_per_epoch=steps_per_epoch,
+            **kwargs,
+        )
+
+    def _compile_recipe(
+        self, x: Any, batch_size: int | None, epochs: int, steps_per_epoch: int | None
+    ) -> None:
+        recipe = self.recipe
+        if not isinstance(recipe, FineTuningRecipe):
+            steps, size = _steps_and_batch(x, batch_size, steps_per_epoch)
+            recipe = automatic_recipe(self.backbone, steps, size, epochs)
+        self.compile(recipe.optimizer())
+
+    # ------------------------------------------------------------ making and saving
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: Any,
+        num_classes: int,
+        image_shape: tuple[int, int, int] | None = None,
+        drop_path_rate: float | None = None,
+        **arguments: Any,
+    ) -> "ImageClassifier":
+        """A classifier on a copy of a pretrained network, with its mean and standard deviation.
+
+        A table of relative positions that blocks share is copied to each, and the network's last
+        norm gives way to the head's own.
+
+        Args:
+            source: a `SimMIM` or `Backbone`, a `.keras` file of one, or what
+                `SimMIM.from_preset` takes.
+            num_classes: number of classes.
+            image_shape: (H, W, C) to which positions are interpolated; the source's if None.
+            drop_path_rate: of the backbone's last block; if None the recipe's, else the source's.
+            **arguments: of the constructor.
+
+        Raises:
+            ValueError: for a source that is none of these.
+
+        Example:
+        ```python
+        classifier = ImageClassifier.from_pretrained(model, num_classes=2, recipe="auto")
+        classifier.predict(images, verbose=0).shape   # (8, 2)
+        ```
+        """
+        recipe = arguments.get("recipe")
+        if drop_path_rate is None and recipe is not None:
+            drop_path_rate = getattr(recipe, "drop_path_rate", 0.1)
+        backbone, normalisation = pretrained(source, image_shape, drop_path_rate)
+        return cls(backbone, num_classes, **{**normalisation, **arguments})
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "class_names": self.class_names,
+            "frozen": self.frozen,
+            "pooling": self.classifier.pooling,
+            "recipe": keras.saving.serialize_keras_object(self.recipe),
+            **self.augmentations,
+            "seed": self.seed,
+        }
+
+
+def _steps_and_batch(x: Any, batch_size: int | None, steps: int | None) -> tuple[int, int]:
+    """Batches of an epoch and images of a batch."""
+    if hasattr(x, "element_spec"):
+        images = x.element_spec[0]
+        count = int(x.cardinality()) if steps is None else steps
+        size = images.shape[0]
+        if size is None:
+            size = next(len(batch[0]) for batch in x.take(1).as_numpy_iterator())
+    elif hasattr(x, "num_batches"):
+        count, size = steps or x.num_batches or -1, len(x[0][0])
+    else:
+        size = batch_size or 32
+        count = steps or -(-len(x) // size)
+    if count < 1:
+        raise ValueError(
+            "recipe='auto' needs to know how many steps there are: x has an unknown length; "
+            "give steps_per_epoch."
+        )
+    return count, size

@@ -1,0 +1,158 @@
+"""What fine-tuning does to a batch: RandAugment, erasing, mixup and CutMix, by Keras' layers."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_simmim.backend.types import Config, Tensor
+from keras_simmim.layers.hashing import hash_words
+
+# RandAugment's magnitudes are counted in tenths.
+_MAGNITUDES = 10
+
+
+@keras.saving.register_keras_serializable("keras_simmim")
+class Augmentation(keras.layers.Layer):
+    """Changes images and mixes them with others of the batch, and their labels alike.
+
+    The layers are Keras' own, in the order RandAugment, erasing, and then mixup or CutMix, one of
+    them for each batch. What they draw is a function of (seed, step), another on each backend.
+    Nothing is done unless asked for. RandAugment computes all its eleven operations, twice, and
+    keeps two: it can cost more than a small network.
+
+    Args:
+        rand_augment: magnitude of RandAugment's operations, 0–10; 0 for none. For images of one
+            or three channels.
+        erasing: probability that a rectangle of an image is replaced by noise.
+        mixup: both parameters of the beta distribution of mixup's shares; 0 for none.
+        cutmix: the same for CutMix.
+        cutmix_share: where both are wanted, share of the batches that have CutMix.
+        seed: 0 ≤ seed < 2³¹.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: for arguments out of range.
+
+    Source: Cubuk et al., "RandAugment", 2020; Zhong et al., "Random erasing data augmentation",
+    AAAI 2020; Zhang et al., "mixup", ICLR 2018; Yun et al., "CutMix", ICCV 2019.
+
+    Example:
+    ```python
+    layer = Augmentation(mixup=0.8, cutmix=1.0)
+    targets = ops.one_hot([0, 1, 2, 0, 1, 2, 0, 1], 3)
+    mixed, soft = layer(images, targets, step=5)
+    soft.shape   # (8, 3)
+    ```
+    """
+
+    def __init__(
+        self,
+        rand_augment: float = 0.0,
+        erasing: float = 0.0,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+        cutmix_share: float = 0.5,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        # Pixels of 0–255 stay float32 under any precision policy.
+        super().__init__(**{"dtype": "float32", **kwargs})
+        for name, value, most in (
+            ("rand_augment", rand_augment, _MAGNITUDES),
+            ("erasing", erasing, 1),
+            ("mixup", mixup, float("inf")),
+            ("cutmix", cutmix, 1),
+            ("cutmix_share", cutmix_share, 1),
+        ):
+            if not 0 <= value <= most:
+                raise ValueError(f"{name} must be from 0 to {most}, got {value!r}.")
+        if not isinstance(seed, int) or not 0 <= seed < 1 << 31:
+            raise ValueError(f"seed must be an integer with 0 <= seed < 2**31, got {seed!r}.")
+        self.rand_augment = float(rand_augment)
+        self.erasing = float(erasing)
+        self.mixup = float(mixup)
+        self.cutmix = float(cutmix)
+        self.cutmix_share = float(cutmix_share)
+        self.seed = seed
+        layers = keras.layers
+        self.augmenter: Any = None
+        self.eraser: Any = None
+        self.mixer: Any = None
+        self.cutter: Any = None
+        if rand_augment:
+            factor = rand_augment / _MAGNITUDES
+            self.augmenter = layers.RandAugment(factor=factor, seed=seed, dtype="float32")
+        if erasing:
+            self.eraser = layers.RandomErasing((erasing, erasing), seed=seed, dtype="float32")
+        if mixup:
+            self.mixer = layers.MixUp(alpha=self.mixup, seed=seed, dtype="float32")
+        if cutmix:
+            self.cutter = layers.CutMix((cutmix, cutmix), seed=seed, dtype="float32")
+        self.built = True
+
+    def call(self, images: Tensor, targets: Tensor, step: Tensor | int) -> tuple[Tensor, Tensor]:
+        """Augment a batch.
+
+        Args:
+            images: (B, H, W, C), uint8 or float, 0–255.
+            targets: float32 (B, K), one row of class weights for each image.
+            step: int32 scalar that everything is drawn from, with the seed.
+
+        Returns:
+            float32 images of 0–255 and targets, shaped as they came.
+        """
+        self._seed_layers(step)
+        images = ops.cast(images, "float32")
+        if self.augmenter is not None:
+            images = self._rand_augment(images)
+        if self.eraser is not None:
+            images = self.eraser(images, training=True)
+        mixed = [
+            layer({"images": images, "labels": targets}, training=True)
+            for layer in (self.mixer, self.cutter)
+            if layer is not None
+        ]
+        if not mixed:
+            return images, targets
+        chosen = mixed[-1]
+        if len(mixed) == 2:
+            word = ops.bitwise_and(hash_words([self.seed, step, len(mixed)]), 2**24 - 1)
+            cuts = ops.cast(word, "float32") * 2.0**-24 < self.cutmix_share
+            chosen = {name: ops.where(cuts, mixed[1][name], mixed[0][name]) for name in chosen}
+        return chosen["images"], chosen["labels"]
+
+    def _rand_augment(self, images: Tensor) -> Tensor:
+        """RandAugment, of grey images as of coloured ones without color."""
+        channels = images.shape[-1]
+        if channels not in (1, 3):
+            raise ValueError(f"rand_augment needs images of 1 or 3 channels, got {channels}.")
+        augmented = self.augmenter(ops.repeat(images, 3 // channels, axis=-1), training=True)
+        # Some of Keras' operations leave the range on some backends.
+        return ops.clip(augmented, 0.0, 255.0)[..., :channels]
+
+    def _seed_layers(self, step: Tensor | int) -> None:
+        """Put the layers' generators where (seed, step) has them, wherever they were."""
+        layers = (self.augmenter, self.eraser, self.mixer, self.cutter)
+        for index, layer in enumerate(layers):
+            if layer is not None:
+                word = ops.right_shift(hash_words([self.seed, step, index + 3]), 1)
+                word = ops.bitwise_and(word, 2**30 - 1)
+                state = layer.generator.state
+                state.assign(ops.cast(ops.stack([word, ops.zeros_like(word)]), state.dtype))
+
+    def compute_output_shape(self, images: Any, targets: Any, **_: Any) -> tuple[Any, Any]:
+        """The shapes of the images and of the targets."""
+        return images, targets
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "rand_augment": self.rand_augment,
+            "erasing": self.erasing,
+            "mixup": self.mixup,
+            "cutmix": self.cutmix,
+            "cutmix_share": self.cutmix_share,
+            "seed": self.seed,
+        }
