@@ -347,7 +347,8 @@ class SimMIM(ImageModel):
 
         Args:
             name: a function of `ks.presets`, such as "simmim_vit_base"; an official ".pth" file;
-                a ".keras" file; a directory, by `save_to_preset` or in Hugging Face's format; or "hf://owner/name" for one on the Hugging Face hub.
+                a ".keras" file; a directory, by `save_to_preset` or in Hugging Face's format; or
+                "hf://owner/name" for one on the Hugging Face hub.
             **arguments: of the preset; checkpoints take image_shape, to which their positions
                 are interpolated.
 
