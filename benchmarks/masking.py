@@ -73,7 +73,7 @@ def measured(name: str, repeats: int) -> dict[str, float]:
     jit_compile = keras.backend.backend() == "tensorflow" or "auto"
     model.compile(keras.optimizers.AdamW(1e-3), jit_compile=jit_compile)
     images = np.random.default_rng(0).integers(0, 256, (BATCH, SIDE, SIDE, 3), dtype="uint8")
-    pixels = model.normalise(images)
+    pixels = model.normalize(images)
     masked = ops.stop_gradient(pixels if mask_on == "pixels" else backbone.stem(pixels))
     token = None if model.mask_token is None else ops.convert_to_tensor(model.mask_token)
     mask = compiled(lambda tensor, step: model.mask_generator(tensor, step=step, token=token))

@@ -121,7 +121,7 @@ def fine_tuned(model: ks.SimMIM, data: tuple[np.ndarray, ...], seed: int) -> flo
     images, labels, test_images, test_labels = data
     chosen = few(labels, seed)
     inputs = keras.Input(images.shape[1:], dtype="float32")
-    pooled = model.pool(model.backbone(model.normalise(inputs)))
+    pooled = model.pool(model.backbone(model.normalize(inputs)))
     outputs = keras.layers.Dense(int(labels.max()) + 1, activation="softmax")(pooled)
     classifier = keras.Model(inputs, outputs)
     options = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}

@@ -128,7 +128,7 @@ CONSTRUCTIONS = {
     },
 }
 # Contracts to inherit from: nothing to construct.
-CONTRACTS = {ks.backbones.Backbone, ks.masking.MaskGenerator}
+CONTRACTS = {ks.backbones.Backbone, ks.heads.Head, ks.masking.MaskGenerator}
 # Hold other layers; tested by themselves below and in tests/backbones/test_keras_backbone.py.
 COMPOSITE = {ks.masking.IterativeMasking, ks.backbones.KerasBackbone}
 
@@ -290,4 +290,4 @@ def test_a_compiled_model_has_nothing_left_to_build_and_saving_builds_nothing(ma
         assert model.optimizer.built
         assert [layer.name for layer in model._flatten_layers() if not layer.built] == []
         model.save(tmp_path / "model.keras")
-        assert model.extra.embedder is model.extra.block_embedder is None
+        assert model.embedder.last is model.embedder.blocks is None

@@ -1,19 +1,23 @@
 """The contract of every backbone: a stem, an encoder, and a place between them for the mask."""
 
-from typing import Any
+from typing import Any, Self
 
 import keras
+from keras import ops
 
 from keras_simmim.backend.types import Config, Shape, Tensor
 
 
 class Backbone(keras.Model):
-    """A feature extractor in two halves, the stage F.
+    """Extract features in two halves: the stage F.
 
     `stem` turns images (B, H, W, C) into local features (B, h, w, c); `encoder` turns those into
     features (B, h', w', c') that have looked around. Masks fall between the two, so that nothing
-    hidden has leaked into its neighbours before it is hidden. Calling the backbone runs both.
-    Backbones take normalised floats and never normalise.
+    hidden has leaked into its neighbors before it is hidden. Calling the backbone runs both.
+    Backbones take normalized floats and never normalize.
+
+    What other parts of the library want to know of a network, they ask it by the names below;
+    subclasses say what differs from the defaults.
 
     Args:
         image_shape: (H, W, C) of the images, in pixels.
@@ -23,9 +27,22 @@ class Backbone(keras.Model):
 
     Raises:
         ValueError: for an image shape that is not three positive integers.
+
+    Example:
+    ```python
+    import keras
+    import keras_simmim as ks
+
+    stem = keras.layers.Conv2D(8, 4, strides=4)
+    encoder = keras.layers.Conv2D(16, 3, padding="same")
+    backbone = ks.backbones.Backbone((16, 24, 3), stem, encoder)
+    backbone.positions, backbone.stages   # (4, 6), [(4, 16)]
+    ```
     """
 
     built: bool
+    # The official fine-tuning whose constants suit this network.
+    fine_tuning_recipe: str = "simmim_vit_base_800ep_224"
 
     def __init__(
         self,
@@ -51,17 +68,92 @@ class Backbone(keras.Model):
         self.feature_shape: tuple[int, int, int] = tuple(
             self.encoder.compute_output_shape(stem_shape)[1:]
         )
+        self._depths = {
+            id(weight): depth
+            for depth, weights in enumerate(self.weights_by_depth())
+            for weight in weights
+        }
         self.built = True
 
-    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
-        """The feature map (B, h', w', c') of normalised images (B, H, W, C)."""
-        return self.encoder(self.stem(images, training=training), training=training)
+    # ------------------------------------------------------------- what the network says of itself
 
-    def block_outputs(self, images: Tensor, training: bool | None = None) -> list[Tensor]:
-        """The feature map after every block, the last one normed where the encoder norms.
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Give the shape (H, W, C) of an image, in pixels."""
+        return self.image_shape
+
+    @property
+    def positions(self) -> tuple[int, int]:
+        """Give the grid (h, w) of positions behind the stem."""
+        return self.stem_shape[:2]
+
+    @property
+    def stages(self) -> list[tuple[int, int]]:
+        """List (stride in pixels, channels) of the feature map at each scale, finest first."""
+        return [(-(-self.image_shape[0] // self.feature_shape[0]), self.feature_shape[-1])]
+
+    @property
+    def patch_size(self) -> int:
+        """Give the side of a position behind the stem, in pixels."""
+        return self.image_shape[0] // self.stem_shape[0]
+
+    @property
+    def looks_around(self) -> bool:
+        """Tell whether the encoder can fill in a hidden position from the others."""
+        return not isinstance(self.encoder, keras.layers.Identity)
+
+    @property
+    def encodes_subsets(self) -> bool:
+        """Tell whether the encoder can be given some positions alone, by `visible`."""
+        return False
+
+    @property
+    def num_blocks(self) -> int:
+        """Count the blocks whose outputs and learning rates can be told apart; 0 for none."""
+        return max(len(self.weights_by_depth()) - 1, 0)
+
+    def weights_by_depth(self) -> list[list[keras.Variable]]:
+        """List the weights of the stem, with tokens and positions, and then those of each block.
+
+        Weights behind the last block are in no list. An empty list stands for a network without
+        blocks.
+        """
+        return []
+
+    def depth_of(self, variable: keras.Variable) -> int:
+        """Number the block that a weight belongs to.
 
         Args:
-            images: normalised images (B, H, W, C), or `keras.Input(backbone.image_shape)` for a
+            variable: a weight of this backbone, or of a model around it.
+
+        Returns:
+            0 for the stem, the number of the block from 1, or `num_blocks + 1` for all that lies
+            behind the last one, heads too. 1 for any weight where there are no blocks.
+
+        Source: `get_vit_layer` and `get_swin_layer` of github.com/microsoft/SimMIM, after those
+        of Bao et al., "BEiT", ICLR 2022.
+        """
+        return self._depths.get(id(variable), self.num_blocks + 1)
+
+    def named_weights(self) -> dict[str, keras.Variable]:
+        """Give the trainable weights by their names in this backbone, such as "stem/kernel"."""
+        return {weight.path.split("/", 1)[1]: weight for weight in self.trainable_variables}
+
+    # -------------------------------------------------------------------------- what it computes
+
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Return the feature map (B, h', w', c') of normalized images (B, H, W, C)."""
+        return self.encoder(self.stem(images, training=training), training=training)
+
+    def pool(self, features: Tensor) -> Tensor:
+        """Average a feature map over its positions: float32 (B, D), the embedding."""
+        return ops.mean(ops.cast(features, "float32"), axis=(1, 2))
+
+    def block_outputs(self, images: Tensor, training: bool | None = None) -> list[Tensor]:
+        """Return the feature map after every block, the last one normed where the encoder norms.
+
+        Args:
+            images: normalized images (B, H, W, C), or `keras.Input(backbone.image_shape)` for a
                 functional model of these outputs.
             training: whether layers behave as in training.
 
@@ -73,11 +165,16 @@ class Backbone(keras.Model):
 
         Example:
         ```python
+        import keras
+        import keras_simmim as ks
+
+        backbone = ks.backbones.ViT((16, 24, 3), 8, num_layers=2, num_heads=2, hidden_dim=8)
         images = keras.Input(backbone.image_shape)
-        middle = keras.Model(images, backbone.block_outputs(images)[7])
+        middle = keras.Model(images, backbone.block_outputs(images)[0])
+        middle.output.shape   # (None, 2, 3, 8)
         ```
         """
-        if not hasattr(self.encoder, "strides"):
+        if not self.num_blocks:
             raise NotImplementedError(
                 f"{type(self).__name__} has no block outputs; ViT and Swin have."
             )
@@ -86,14 +183,14 @@ class Backbone(keras.Model):
         )
 
     def pyramid_outputs(self, images: Tensor, training: bool | None = None) -> dict[str, Tensor]:
-        """The last feature map at each scale, for detectors and segmenters.
+        """Return the last feature map at each scale, for detectors and segmenters.
 
         Args:
             images: as for `block_outputs`.
             training: whether layers behave as in training.
 
         Returns:
-            Maps by level: "P2" steps by 2² pixels, "P3" by 2³, … those that exist.
+            Maps by level: "P2" steps by 2² pixels, "P3" by 2³, … those of `stages`.
 
         Raises:
             NotImplementedError: for a backbone that does not consist of blocks, or whose patches
@@ -110,13 +207,10 @@ class Backbone(keras.Model):
             levels[f"P{pixels.bit_length() - 1}"] = output
         return levels
 
-    @property
-    def patch_size(self) -> int:
-        """Side of a stem position, in pixels."""
-        return self.image_shape[0] // self.stem_shape[0]
+    # ---------------------------------------------------------------------------------- copies
 
-    def resize(self, image_shape: tuple[int, int, int], **changes: Any) -> "Backbone":
-        """A copy for images of another size: position tables are interpolated, the rest copied.
+    def resize(self, image_shape: tuple[int, int, int], **changes: Any) -> Self:
+        """Copy the backbone for images of another size: position tables are interpolated.
 
         Args:
             image_shape: (H, W, C) in pixels; C as it was.
@@ -134,7 +228,10 @@ class Backbone(keras.Model):
 
         Example:
         ```python
-        Swin((192, 192, 3), window_size=6).resize((224, 224, 3), window_size=7)
+        import keras_simmim as ks
+
+        backbone = ks.backbones.ViT((16, 24, 3), 8, num_layers=1, num_heads=2, hidden_dim=8)
+        backbone.resize((32, 24, 3)).positions   # (4, 3)
         ```
         """
         from keras_simmim.backbones.resizing import copy_weights
@@ -144,12 +241,54 @@ class Backbone(keras.Model):
         copy_weights(self, resized)
         return resized
 
+    def copy(self) -> Self:
+        """Copy the backbone: equal, with weights and `trainable` flags of its own."""
+        copy = type(self).from_config(self.get_config())
+        copy.set_weights(self.get_weights())
+        # To set a layer's flag sets those of the layers in it, which come behind it here.
+        layers = (backbone._flatten_layers() for backbone in (self, copy))
+        for mine, its in zip(*layers, strict=True):
+            its.trainable = mine.trainable
+        return copy
+
+    def for_task(
+        self,
+        image_shape: tuple[int, int, int] | None = None,
+        drop_path_rate: float | None = None,
+    ) -> Self:
+        """Copy the backbone for a task that follows pretraining, made ready as the paper does it.
+
+        A table of relative positions that blocks share is copied to each, and the last norm is
+        left to the task's own head, where the network has such.
+
+        Args:
+            image_shape: (H, W, C) to which positions are interpolated; the backbone's if None.
+            drop_path_rate: of the copy's last block, where it has blocks; as it was if None.
+
+        Returns:
+            A new backbone.
+
+        Raises:
+            ValueError: for a shape that the backbone cannot take.
+        """
+        changes = self.task_changes()
+        if drop_path_rate is not None and self.num_blocks:
+            changes["drop_path_rate"] = drop_path_rate
+        shape = self.image_shape if image_shape is None else check_image_shape(image_shape)
+        if changes or shape != self.image_shape:
+            return self.resize(shape, **changes)
+        return self.copy()
+
+    def task_changes(self) -> Config:
+        """Give the constructor arguments that a task after pretraining changes."""
+        return {}
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, h', w', c')."""
+        """Return (B, h', w', c')."""
         return (input_shape[0], *self.feature_shape)
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {"name": self.name, "dtype": self.dtype_policy, "image_shape": self.image_shape}
 
 

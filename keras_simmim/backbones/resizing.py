@@ -107,7 +107,7 @@ def _geometric_positions(length: int, target: int) -> np.ndarray:
 
 def _resize_positions(table: np.ndarray, source: Backbone, target: Backbone) -> np.ndarray:
     """Interpolate absolute positions, (N, D) or (h, w, D), over the image."""
-    old, new = source.stem_shape[:2], target.stem_shape[:2]
+    old, new = source.positions, target.positions
     dim = table.shape[-1]
     flat = table.reshape(-1, dim)
     extra = len(flat) - old[0] * old[1]

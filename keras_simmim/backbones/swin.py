@@ -12,7 +12,7 @@ from keras_simmim.layers.layer_norm import LayerNorm
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class Swin(Backbone):
-    """A Swin transformer V1.
+    """Embed patches and transform them within windows, in stages that halve the map (version 1).
 
     Args:
         image_shape: (H, W, C) of the images, in pixels; `patch_size` must divide H and W.
@@ -40,10 +40,16 @@ class Swin(Backbone):
 
     Example:
     ```python
-    backbone = Swin((64, 96, 3), hidden_dim=16, depths=(1, 2), num_heads=(1, 2), window_size=4)
+    import keras
+    import keras_simmim as ks
+
+    sizes = {"hidden_dim": 16, "depths": (1, 2), "num_heads": (1, 2), "window_size": 4}
+    backbone = ks.backbones.Swin((64, 96, 3), **sizes)
     backbone(keras.random.normal((2, 64, 96, 3))).shape   # (2, 8, 12, 32)
     ```
     """
+
+    fine_tuning_recipe = "simmim_swin_base_800ep_224"
 
     def __init__(
         self,
@@ -109,26 +115,37 @@ class Swin(Backbone):
             ],
             name="stem",
         )
-        encoder = SwinEncoder(
-            depths,
-            num_heads,
-            window_size,
-            mlp_ratio,
-            epsilon,
-            position_embedding,
-            query_key_value_bias,
-            drop_path_rate,
-            seed,
-            name="encoder",
-            dtype=dtype,
-        )
-        super().__init__(image_shape, stem, encoder, **kwargs)
-        self.arguments = {
-            **encoder.arguments,
-            "patch_size": patch_size,
-            "hidden_dim": hidden_dim,
+        options: Config = {
+            "depths": depths,
+            "num_heads": num_heads,
+            "window_size": window_size,
+            "mlp_ratio": mlp_ratio,
+            "epsilon": epsilon,
+            "position_embedding": position_embedding,
+            "query_key_value_bias": query_key_value_bias,
+            "drop_path_rate": drop_path_rate,
+            "seed": seed,
         }
+        encoder = SwinEncoder(**options, name="encoder", dtype=dtype)
+        super().__init__(image_shape, stem, encoder, **kwargs)
+        self.options = {**options, "patch_size": patch_size, "hidden_dim": hidden_dim}
+
+    @property
+    def stages(self) -> list[tuple[int, int]]:
+        """List (stride in pixels, channels) of the feature map of each stage, finest first."""
+        patch_size, dim = self.options["patch_size"], self.options["hidden_dim"]
+        stages = range(len(self.options["depths"]))
+        return [(patch_size * 2**stage, dim * 2**stage) for stage in stages]
+
+    def weights_by_depth(self) -> list[list[keras.Variable]]:
+        """List the weights of the stem, with positions, and then those of each block.
+
+        A patch merging belongs to the block before it.
+        """
+        positions = self.encoder.position_embedding
+        stem = [*self.stem.weights, *([] if positions is None else [positions])]
+        return [stem, *self.encoder.weights_by_block()]
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
-        return {**super().get_config(), **self.arguments}
+        """Return the constructor's arguments."""
+        return {**super().get_config(), **self.options}

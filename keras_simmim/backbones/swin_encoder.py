@@ -48,7 +48,7 @@ class SwinEncoder(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         depths, num_heads = tuple(depths), tuple(num_heads)
-        self.arguments: Config = {
+        self.options: Config = {
             "depths": depths,
             "num_heads": num_heads,
             "window_size": window_size,
@@ -66,9 +66,9 @@ class SwinEncoder(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         """Create the stages for patch embeddings of shape (B, h, w, D)."""
-        arguments, shape = self.arguments, tuple(input_shape)
+        options, shape = self.options, tuple(input_shape)
         self.position_embedding = None
-        if arguments["position_embedding"]:
+        if options["position_embedding"]:
             self.position_embedding = self.add_weight(
                 shape=shape[1:],
                 initializer=TruncatedNormal(),
@@ -77,22 +77,22 @@ class SwinEncoder(keras.layers.Layer):
         self.stages: list[list[SwinBlock]] = []
         self.merges: list[PatchMerging] = []
         self.stage_shapes: list[Shape] = []
-        for stage, depth in enumerate(arguments["depths"]):
+        for stage, depth in enumerate(options["depths"]):
             if stage > 0:
                 merge = PatchMerging(
-                    arguments["epsilon"], name=f"merge_{stage - 1}", dtype=self.dtype_policy
+                    options["epsilon"], name=f"merge_{stage - 1}", dtype=self.dtype_policy
                 )
                 merge.build(shape)
                 shape = merge.compute_output_shape(shape)
                 self.merges.append(merge)
             blocks = [
                 SwinBlock(
-                    arguments["num_heads"][stage],
-                    int(arguments["mlp_ratio"] * shape[-1]),
-                    arguments["window_size"],
+                    num_heads=options["num_heads"][stage],
+                    mlp_dim=int(options["mlp_ratio"] * shape[-1]),
+                    window_size=options["window_size"],
                     shifted=index % 2 == 1,
-                    epsilon=arguments["epsilon"],
-                    query_key_value_bias=arguments["query_key_value_bias"],
+                    epsilon=options["epsilon"],
+                    query_key_value_bias=options["query_key_value_bias"],
                     name=f"stage_{stage}_block_{index}",
                     dtype=self.dtype_policy,
                 )
@@ -134,6 +134,15 @@ class SwinEncoder(keras.layers.Layer):
         outputs[-1] = self.norm(maps)
         return outputs if all_blocks else outputs[-1]
 
+    def weights_by_block(self) -> list[list[keras.Variable]]:
+        """List the weights of each block, with those of the merge that follows it."""
+        groups = []
+        for stage, blocks in enumerate(self.stages):
+            groups += [list(block.weights) for block in blocks]
+            if stage < len(self.merges):
+                groups[-1] += self.merges[stage].weights
+        return groups
+
     @property
     def strides(self) -> list[int]:
         """How many input positions every block's output steps by."""
@@ -142,7 +151,7 @@ class SwinEncoder(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, h', w', D')."""
         _, height, width, dim = input_shape
-        halvings = len(self.arguments["depths"]) - 1
+        halvings = len(self.options["depths"]) - 1
         # Halving and rounding up n times is dividing by 2ⁿ and rounding up.
         rows, columns = (-(-size // 2**halvings) for size in (height, width))
         return (input_shape[0], rows, columns, dim * 2**halvings)
@@ -160,4 +169,4 @@ class SwinEncoder(keras.layers.Layer):
 
     def get_config(self) -> Config:
         """The constructor's arguments."""
-        return {**super().get_config(), **self.arguments}
+        return {**super().get_config(), **self.options}

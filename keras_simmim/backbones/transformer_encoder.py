@@ -66,7 +66,7 @@ class TransformerEncoder(keras.layers.Layer):
                 "relative_position_bias must be None, 'shared' or 'block', "
                 f"got {relative_position_bias!r}."
             )
-        self.arguments: Config = {
+        self.options: Config = {
             "num_layers": num_layers,
             "num_heads": num_heads,
             "mlp_dim": mlp_dim,
@@ -84,11 +84,11 @@ class TransformerEncoder(keras.layers.Layer):
         self.has_class_token = class_token
         self.blocks = [
             TransformerBlock(
-                num_heads,
-                mlp_dim,
-                epsilon,
-                query_key_value_bias,
-                layer_scale,
+                num_heads=num_heads,
+                mlp_dim=mlp_dim,
+                epsilon=epsilon,
+                query_key_value_bias=query_key_value_bias,
+                layer_scale=layer_scale,
                 depth=index + 1 if official_initialization else None,
                 name=f"block_{index}",
                 dtype=self.dtype_policy,
@@ -111,7 +111,7 @@ class TransformerEncoder(keras.layers.Layer):
         self.class_token = self.position_embedding = None
         if self.has_class_token:
             self.class_token = self.add_weight(shape=(dim,), initializer=normal, name="class_token")
-        if self.arguments["position_embedding"]:
+        if self.options["position_embedding"]:
             self.position_embedding = self.add_weight(
                 shape=(tokens, dim), initializer=normal, name="position_embedding"
             )
@@ -123,12 +123,12 @@ class TransformerEncoder(keras.layers.Layer):
         self.relative_position_biases = [
             RelativePositionBias(
                 self.grid,
-                self.arguments["num_heads"],
+                self.options["num_heads"],
                 self.has_class_token,
                 name=name,
                 dtype=self.dtype_policy,
             )
-            for name in names[self.arguments["relative_position_bias"]]
+            for name in names[self.options["relative_position_bias"]]
         ]
         for layer in (*self.blocks, *([self.norm] if self.norm else [])):
             layer.build((None, tokens, dim))
@@ -202,6 +202,14 @@ class TransformerEncoder(keras.layers.Layer):
             tokens = tokens[:, 1:]
         return ops.reshape(tokens, (-1, *shape, tokens.shape[-1]))
 
+    def weights_by_block(self) -> list[list[keras.Variable]]:
+        """List the weights of each block, with its table of relative positions if it has one."""
+        groups = [list(block.weights) for block in self.blocks]
+        if self.options["relative_position_bias"] == "block":
+            for weights, bias in zip(groups, self.relative_position_biases, strict=True):
+                weights += bias.weights
+        return groups
+
     @property
     def strides(self) -> list[int]:
         """How many input positions every block's output steps by."""
@@ -229,4 +237,4 @@ class TransformerEncoder(keras.layers.Layer):
 
     def get_config(self) -> Config:
         """The constructor's arguments."""
-        return {**super().get_config(), **self.arguments}
+        return {**super().get_config(), **self.options}

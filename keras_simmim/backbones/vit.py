@@ -12,7 +12,7 @@ from keras_simmim.layers.initialization import TruncatedNormal
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class ViT(Backbone):
-    """A vision transformer; by default with learned absolute positions and no class token.
+    """Embed patches and transform them; by default with absolute positions and no class token.
 
     The official SimMIM pretrains `ViT((224, 224, 3), position_embedding=False,
     relative_position_bias="shared", class_token=True, query_key_value_bias="query_value",
@@ -50,8 +50,11 @@ class ViT(Backbone):
 
     Example:
     ```python
-    backbone = ViT((96, 96, 3), patch_size=8, num_layers=4, num_heads=4, hidden_dim=128)
-    backbone(keras.random.normal((2, 96, 96, 3))).shape   # (2, 12, 12, 128)
+    import keras
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ViT((32, 32, 3), 8, num_layers=1, num_heads=4, hidden_dim=64)
+    backbone(keras.random.normal((2, 32, 32, 3))).shape   # (2, 4, 4, 64)
     ```
     """
 
@@ -100,30 +103,42 @@ class ViT(Backbone):
             name="stem",
             dtype=dtype,
         )
-        encoder = TransformerEncoder(
-            num_layers,
-            num_heads,
-            mlp_dim,
-            epsilon,
-            position_embedding,
-            relative_position_bias,
-            class_token,
-            query_key_value_bias,
-            layer_scale,
-            drop_path_rate,
-            final_norm,
-            official_initialization,
-            seed,
-            name="encoder",
-            dtype=dtype,
-        )
-        super().__init__(image_shape, stem, encoder, **kwargs)
-        self.arguments = {
-            **encoder.arguments,
-            "patch_size": patch_size,
-            "hidden_dim": hidden_dim,
+        options: Config = {
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "mlp_dim": mlp_dim,
+            "epsilon": epsilon,
+            "position_embedding": position_embedding,
+            "relative_position_bias": relative_position_bias,
+            "class_token": class_token,
+            "query_key_value_bias": query_key_value_bias,
+            "layer_scale": layer_scale,
+            "drop_path_rate": drop_path_rate,
+            "final_norm": final_norm,
+            "official_initialization": official_initialization,
+            "seed": seed,
         }
+        encoder = TransformerEncoder(**options, name="encoder", dtype=dtype)
+        super().__init__(image_shape, stem, encoder, **kwargs)
+        self.options = {**options, "patch_size": patch_size, "hidden_dim": hidden_dim}
+
+    @property
+    def encodes_subsets(self) -> bool:
+        """Tell whether each token knows its position by itself, so that some can be left out."""
+        is_relative = self.options["relative_position_bias"] is not None
+        return self.options["position_embedding"] and not is_relative
+
+    def weights_by_depth(self) -> list[list[keras.Variable]]:
+        """List the weights of the stem, with tokens and positions, and then those of each block."""
+        tokens = (self.encoder.class_token, self.encoder.position_embedding)
+        stem = [*self.stem.weights, *(token for token in tokens if token is not None)]
+        return [stem, *self.encoder.weights_by_block()]
+
+    def task_changes(self) -> Config:
+        """Leave the last norm to the task's head, and give each block its own table of offsets."""
+        shared = self.options["relative_position_bias"] == "shared"
+        return {"final_norm": False, **({"relative_position_bias": "block"} if shared else {})}
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
-        return {**super().get_config(), **self.arguments}
+        """Return the constructor's arguments."""
+        return {**super().get_config(), **self.options}

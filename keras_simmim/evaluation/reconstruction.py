@@ -33,14 +33,12 @@ def reconstruction(model: Any, images: Any, step: int = 0) -> dict[str, np.ndarr
     generator = model.mask_generator
 
     def pictures_of(images: Tensor, step: Tensor) -> dict[str, Tensor]:
-        pixels = model.normalise(images)
-        encoded, hidden, _ = model.masked_features(pixels, step, training=False)
-        prediction = model.predict_pixels(encoded, hidden)
+        found = model.masked_pass(model.normalize(images), step, training=False)
         return {
-            "original": pixels,
-            "masked": generator.fill(pixels, hidden),
-            "reconstruction": generator.fill(pixels, hidden, prediction),
-            "mask": ops.max(hidden, axis=-1),
+            "original": found.pixels,
+            "masked": generator.fill(found.pixels, found.hidden),
+            "reconstruction": generator.fill(found.pixels, found.hidden, found.prediction),
+            "mask": ops.max(found.hidden, axis=-1),
         }
 
     def to_uint8(values: np.ndarray) -> np.ndarray:

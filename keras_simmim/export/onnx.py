@@ -11,7 +11,8 @@ import keras
 import numpy as np
 
 from keras_simmim.export.fresh_process import on_tensorflow
-from keras_simmim.export.network import Values, check_model, network, normalisation
+from keras_simmim.export.network import Values, as_image_model, network
+from keras_simmim.models.image_model import ImageModel
 
 
 def export_onnx(
@@ -49,15 +50,13 @@ def export_onnx(
     export_onnx(model, "model.onnx")   # 'model.onnx'
     ```
     """
-    backbone = check_model(model, mean, std)
-    normalisation(model, mean, std)
+    image_model = as_image_model(model, mean, std)
     path = Path(path)
     if path.suffix != ".onnx":
         raise ValueError(f"path must end in .onnx, got {os.fspath(path)!r}.")
     if path.exists():
         raise FileExistsError(f"path={os.fspath(path)!r} exists already.")
-    parts = [backbone, getattr(model, "classifier", None) or backbone]
-    policies = {layer.dtype_policy.name for part in parts for layer in part._flatten_layers()}
+    policies = {layer.dtype_policy.name for layer in image_model._flatten_layers()}
     if policies != {"float32"}:
         raise ValueError(f"model must be float32 for ONNX, got {sorted(policies)}.")
     for package in ("onnx", "tf2onnx"):
@@ -66,26 +65,24 @@ def export_onnx(
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.parent / f".unfinished-{uuid.uuid4().hex}.onnx"
     try:
-        on_tensorflow(write_onnx, model, unfinished, mean=mean, std=std)
+        on_tensorflow(write_onnx, image_model, unfinished)
         unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)
     return str(path)
 
 
-def write_onnx(model: keras.Model, path: Path, mean: Values, std: Values) -> None:
+def write_onnx(model: ImageModel, path: Path) -> None:
     """Write the file, on the TensorFlow backend."""
     from tf2onnx.handler import tf_op
 
     tf_op("Erfc")(Erfc)
-    shape = check_model(model, mean, std).image_shape
+    shape = model.backbone.image_shape
     pixels = keras.InputSpec(shape=(None, *shape), dtype="float32", name="images")
     with warnings.catch_warnings():
         # Keras asks whether NumPy still has `object`.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
-        network(model, mean, std).export(
-            str(path), format="onnx", verbose=False, input_signature=[pixels]
-        )
+        network(model).export(str(path), format="onnx", verbose=False, input_signature=[pixels])
 
 
 class Erfc:

@@ -12,8 +12,9 @@ import numpy as np
 from keras_simmim.data.arguments import as_integer
 from keras_simmim.export.fresh_process import on_tensorflow
 from keras_simmim.export.model_card import write_card
-from keras_simmim.export.network import Values, check_model, network, normalisation
+from keras_simmim.export.network import Values, as_image_model, network
 from keras_simmim.export.versions import check_version, publish
+from keras_simmim.models.image_model import ImageModel
 
 MAX_PIXELS = 2**25
 
@@ -76,11 +77,11 @@ def export_saved_model(
     ServedModel(folder).predict(images=images)["embedding"].shape   # (8, 16)
     ```
     """
-    backbone = check_model(model, mean, std)
-    constants = normalisation(model, mean, std)
+    image_model = as_image_model(model, mean, std)
+    backbone = image_model.backbone
     check_version(directory, version)
     max_pixels = as_integer("max_pixels", max_pixels, minimum=1)
-    names = _class_names(model, class_names)
+    names = _class_names(image_model, class_names)
     if warmup_images is not None:
         _check_warmup(warmup_images, backbone.image_shape[-1])
     name = Path(directory).name
@@ -88,7 +89,8 @@ def export_saved_model(
         "model": f"{type(model).__name__} on {type(backbone).__name__}",
         "parameters of the backbone": f"{backbone.count_params():,}",
         "image shape": f"{backbone.image_shape}: the largest central crop, resized",
-        **constants,
+        "mean": image_model.mean,
+        "std": image_model.std,
         "largest encoded image": f"{max_pixels:,} pixels",
         "classes": ", ".join(names) if names else "none, it gives embeddings",
     }
@@ -96,12 +98,10 @@ def export_saved_model(
     def write(path: Path) -> None:
         on_tensorflow(
             write_version,
-            model,
+            image_model,
             path,
             name=name,
             class_names=names,
-            mean=mean,
-            std=std,
             warmup_images=warmup_images,
             max_pixels=max_pixels,
         )
@@ -111,12 +111,10 @@ def export_saved_model(
 
 
 def write_version(
-    model: keras.Model,
+    model: ImageModel,
     path: Path,
     name: str,
     class_names: list[str] | None,
-    mean: Values,
-    std: Values,
     max_pixels: int,
     warmup_images: np.ndarray | None = None,
 ) -> None:
@@ -124,22 +122,20 @@ def write_version(
     from keras_simmim.export.signatures import takes_bytes, write_signatures
     from keras_simmim.export.warmup import write_warmup
 
-    served = network(model, mean, std)
-    write_signatures(served, str(path), class_names, max_pixels)
+    write_signatures(network(model), str(path), class_names, max_pixels)
     if warmup_images is not None:
-        height, width, channels = check_model(model, mean, std).image_shape
+        height, width, channels = model.backbone.image_shape
         write_warmup(path, name, warmup_images, takes_bytes(channels), (height, width))
 
 
-def _class_names(model: keras.Model, given: Sequence[str] | None) -> list[str] | None:
+def _class_names(model: ImageModel, given: Sequence[str] | None) -> list[str] | None:
     """The names of the columns of "probabilities", None without a classifier."""
-    classifier = getattr(model, "classifier", None)
-    if classifier is None:
+    count = model.num_classes
+    if count is None:
         if given is not None:
             raise ValueError(f"class_names={list(given)} needs a model with a classifier.")
         return None
-    count = classifier.num_classes
-    names = getattr(model, "class_names", None) if given is None else list(given)
+    names = model.class_names if given is None else list(given)
     if names is None:
         return [str(label) for label in range(count)]
     if len(names) != count or not all(isinstance(name, str) for name in names):

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.heads.head import Head
 from keras_simmim.heads.reconstruction_head import ReconstructionHead
 from keras_simmim.layers.initialization import TruncatedNormal
 from keras_simmim.layers.layer_norm import LayerNorm
@@ -14,8 +15,8 @@ from keras_simmim.layers.transformer_block import TransformerBlock
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
-class TransformerHead(keras.layers.Layer):
-    """Predicts the pixels of every position from the features of those that were encoded.
+class TransformerHead(Head):
+    """Predict the pixels of every position from the features of those that were encoded.
 
     Features are projected to the head's width, a learned token stands where nothing was encoded,
     positions are added, and after a few transformer blocks come a norm and a
@@ -26,7 +27,7 @@ class TransformerHead(keras.layers.Layer):
         num_layers: number of transformer blocks.
         num_heads: attention heads; one for every 32 dimensions if None.
         mlp_dim: width of the blocks' perceptrons; 4·hidden_dim if None.
-        image_shape: (H, W, C) of the images to predict; `SimMIM` fills in its backbone's if None.
+        image_shape: (H, W, C) of the images to predict; if None, `SimMIM` builds it for its own.
         **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
@@ -37,10 +38,15 @@ class TransformerHead(keras.layers.Layer):
 
     Example:
     ```python
-    head = TransformerHead(hidden_dim=64, image_shape=(96, 96, 3))
+    import keras
+    import keras_simmim as ks
+
+    head = ks.heads.TransformerHead(hidden_dim=64, image_shape=(96, 96, 3))
     head(keras.random.normal((2, 12, 12, 128))).shape   # (2, 96, 96, 3)
     ```
     """
+
+    fills_in = True
 
     def __init__(
         self,
@@ -51,7 +57,7 @@ class TransformerHead(keras.layers.Layer):
         image_shape: tuple[int, int, int] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(image_shape, **kwargs)
         for name, size in (
             ("hidden_dim", hidden_dim),
             ("num_layers", num_layers),
@@ -64,7 +70,6 @@ class TransformerHead(keras.layers.Layer):
         self.num_layers = num_layers
         self.num_heads = num_heads
         self.mlp_dim = mlp_dim
-        self.image_shape: Any = None if image_shape is None else tuple(image_shape)
 
     def build(self, input_shape: Shape) -> None:
         """Create the weights for complete feature maps of shape (B, h, w, D)."""
@@ -90,7 +95,7 @@ class TransformerHead(keras.layers.Layer):
         for block in self.blocks:
             block.build((None, rows * columns, width))
         self.norm.build((None, rows * columns, width))
-        self.pixels = ReconstructionHead(self.image_shape, name="pixels", dtype=dtype)
+        self.pixels = ReconstructionHead(self.target_shape, name="pixels", dtype=dtype)
         self.pixels.build((None, rows, columns, width))
 
     def call(self, features: Tensor, places: Tensor | None = None) -> Tensor:
@@ -120,17 +125,12 @@ class TransformerHead(keras.layers.Layer):
         tokens = self.norm(tokens)
         return self.pixels(ops.reshape(tokens, (-1, *self.grid, tokens.shape[2])))
 
-    def compute_output_shape(self, input_shape: Shape, **_: Any) -> Shape:
-        """(B, H, W, C)."""
-        return (input_shape[0], *self.image_shape)
-
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "hidden_dim": self.hidden_dim,
             "num_layers": self.num_layers,
             "num_heads": self.num_heads,
             "mlp_dim": self.mlp_dim,
-            "image_shape": self.image_shape,
         }

@@ -69,6 +69,13 @@ class MaskGenerator(keras.layers.Layer):
         """Whether some hidden position loses all of itself, so that a token can replace it."""
         return any(modality.hides_all for modality in self.modalities())
 
+    @property
+    def hides_whole_positions(self) -> bool:
+        """Tell whether each hidden block loses all of itself, in one view, by a hard choice."""
+        whole = all(modality.hides_all for modality in self.modalities())
+        soft = self.needs_labels or getattr(self, "adversarial", False)
+        return self.views == 1 and whole and not soft
+
     def build(self, input_shape: Shape) -> None:
         """Fix the grid of blocks for tensors of this shape, (B, H, W, C) or (B, L, C)."""
         if len(input_shape) not in (3, 4) or None in input_shape[1:]:

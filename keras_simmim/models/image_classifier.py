@@ -12,14 +12,15 @@ from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.heads import ClassificationHead
 from keras_simmim.models.image_model import ImageModel
 from keras_simmim.models.labels import check_dataset, check_labels
-from keras_simmim.models.pretrained_backbone import pretrained
+from keras_simmim.models.pretrained_network import pretrained_network
 from keras_simmim.training.augmentation import Augmentation
 from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, automatic_recipe
+from keras_simmim.training.measured import Measured
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class ImageClassifier(ImageModel):
-    """Class probabilities from a backbone, the mean of its positions and a norm.
+    """Classify images by a backbone, the mean of its positions and a norm.
 
     With `recipe="auto"`, `fit` needs no `compile`: it takes the paper's optimizer, rates by layer,
     schedule and augmentation for as many steps as it is asked to run. Without a recipe, nothing
@@ -30,7 +31,8 @@ class ImageClassifier(ImageModel):
         num_classes: number of classes, at least 2.
         class_names: the classes' names in the order of their labels; taken from the first data
             set that has any if None.
-        frozen: whether only the head learns.
+        frozen: whether only the head learns; the backbone is then a copy of the one given, so
+            that no other model freezes with it.
         pooling: "mean" or "attention" over positions; see `ClassificationHead`.
         recipe: "auto", a `FineTuningRecipe`, or None.
         rand_augment: see `Augmentation`; this and the next four are the recipe's if None, and 0
@@ -58,6 +60,9 @@ class ImageClassifier(ImageModel):
     ```
     """
 
+    predicted = "probabilities"
+    num_classes: int
+
     def __init__(
         self,
         backbone: Backbone,
@@ -76,7 +81,10 @@ class ImageClassifier(ImageModel):
         std: float | tuple[float, ...] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(backbone, mean, std, **kwargs)
+        if frozen:
+            backbone = backbone.copy()
+            backbone.trainable = False
+        super().__init__(backbone, mean=mean, std=std, **kwargs)
         if pooling not in ("mean", "attention"):
             raise ValueError(f"pooling must be 'mean' or 'attention', got {pooling!r}.")
         if not isinstance(recipe, FineTuningRecipe) and recipe not in (None, "auto"):
@@ -113,7 +121,6 @@ class ImageClassifier(ImageModel):
         self.frozen = frozen
         self.recipe = recipe
         self.seed = seed
-        backbone.trainable = not frozen
         self.classifier = ClassificationHead(
             num_classes, pooling, norm=True, name="classifier", dtype=self.dtype_policy
         )
@@ -132,16 +139,20 @@ class ImageClassifier(ImageModel):
     # ------------------------------------------------------------------- the path
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
-        """Class probabilities, float32 (B, K), of images (B, H, W, C) of 0–255."""
-        return ops.softmax(self.logits(images, training))
+        """Predict class probabilities, float32 (B, K), of images (B, H, W, C) of 0–255."""
+        return super().call(images, training=bool(training) and not self.frozen)
+
+    def outputs(self, features: Tensor) -> dict[str, Tensor]:
+        """Give the "embedding" (B, D) of features and the "probabilities" (B, K) of classes."""
+        return {**super().outputs(features), "probabilities": self.classifier(features)}
 
     def logits(self, images: Tensor, training: bool | None = None) -> Tensor:
-        """Scores before the softmax, float32 (B, K)."""
+        """Score the classes before the softmax, float32 (B, K)."""
         learns = bool(training) and not self.frozen
-        return self.classifier.logits(self.backbone(self.normalise(images), training=learns))
+        return self.classifier.logits(self.backbone(self.normalize(images), training=learns))
 
-    def compute_losses(self, data: Any, training: bool) -> dict[str, tuple[Tensor, Tensor]]:
-        """The cross-entropy of a batch and its accuracy.
+    def compute_losses(self, data: Any, training: bool) -> Measured:
+        """Measure the cross-entropy of a batch and its accuracy.
 
         In training, images are augmented and mixed and labels smoothed; the accuracy is then that
         of the mixed images by their first label.
@@ -151,7 +162,7 @@ class ImageClassifier(ImageModel):
             training: whether to augment.
 
         Returns:
-            "loss" and "accuracy" with the batch size, and "predictions".
+            The losses "loss" and "accuracy" with the batch size, and the output "probabilities".
         """
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if labels is None:
@@ -174,11 +185,12 @@ class ImageClassifier(ImageModel):
         loss = ops.mean(entropy) + sum(self.losses)
         hits = ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == labels, "float32")
         batch_size = ops.cast(ops.shape(labels)[0], "float32")
-        return {
-            "loss": (loss, batch_size),
-            "accuracy": (ops.mean(hits), batch_size),
-            "predictions": (ops.softmax(logits), labels),
-        }
+        return Measured(
+            losses={"loss": (loss, batch_size), "accuracy": (ops.mean(hits), batch_size)},
+            outputs={"probabilities": ops.softmax(logits)},
+            targets={"probabilities": labels},
+            weights={"probabilities": ops.ones_like(entropy)},
+        )
 
     # ------------------------------------------------------------------- training
 
@@ -196,13 +208,8 @@ class ImageClassifier(ImageModel):
         """
         super().compile(optimizer, jit_compile, metrics=list(metrics or ()), **kwargs)
         own = ("accuracy", "acc")
-        chosen = [keras.metrics.get(name) for name in metrics or () if name not in own]
-        self.extra.metrics = [
-            metric
-            if isinstance(metric, keras.metrics.Metric)
-            else keras.metrics.MeanMetricWrapper(metric, name=metric.__name__)
-            for metric in chosen
-        ]
+        chosen = [name for name in metrics or () if name not in own]
+        self.user_metrics.choose("probabilities", chosen)
 
     def fit(
         self,
@@ -214,7 +221,7 @@ class ImageClassifier(ImageModel):
         steps_per_epoch: int | None = None,
         **kwargs: Any,
     ) -> Any:
-        """`keras.Model.fit`, after a look at the labels and, with a recipe, `compile`.
+        """Train as `keras.Model.fit` does, after a look at the labels and a recipe's `compile`.
 
         Args:
             x: images of 0–255, or a dataset of (images, labels) batches.
@@ -277,7 +284,7 @@ class ImageClassifier(ImageModel):
         drop_path_rate: float | None = None,
         **arguments: Any,
     ) -> "ImageClassifier":
-        """A classifier on a copy of a pretrained network, with its mean and standard deviation.
+        """Put a classifier on a copy of a pretrained network, with its mean and deviation.
 
         A table of relative positions that blocks share is copied to each, and the network's last
         norm gives way to the head's own.
@@ -301,12 +308,14 @@ class ImageClassifier(ImageModel):
         """
         recipe = arguments.get("recipe")
         if drop_path_rate is None and recipe is not None:
-            drop_path_rate = getattr(recipe, "drop_path_rate", 0.1)
-        backbone, normalisation = pretrained(source, image_shape, drop_path_rate)
-        return cls(backbone, num_classes, **{**normalisation, **arguments})
+            is_recipe = isinstance(recipe, FineTuningRecipe)
+            drop_path_rate = recipe.drop_path_rate if is_recipe else 0.1
+        backbone, normalization = pretrained_network(source)
+        backbone = backbone.for_task(image_shape, drop_path_rate)
+        return cls(backbone, num_classes, **{**normalization, **arguments})
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "num_classes": self.num_classes,
@@ -320,7 +329,7 @@ class ImageClassifier(ImageModel):
 
 
 def _steps_and_batch(x: Any, batch_size: int | None, steps: int | None) -> tuple[int, int]:
-    """Batches of an epoch and images of a batch."""
+    """Count the batches of an epoch and the images of a batch."""
     if hasattr(x, "element_spec"):
         images = x.element_spec[0]
         count = int(x.cardinality()) if steps is None else steps

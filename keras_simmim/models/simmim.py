@@ -1,4 +1,4 @@
-"""The whole path, images to loss: stem, masked views, encoder, and the two heads."""
+"""The whole path, images to loss: stem, masked views, encoder, heads, and what teaches."""
 
 from typing import Any
 
@@ -12,12 +12,21 @@ from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.evaluation.embedding_statistics import embedding_statistics
 from keras_simmim.evaluation.reconstruction import reconstruction
 from keras_simmim.heads import ClassificationHead, ReconstructionHead, TransformerHead
+from keras_simmim.heads.head import build_head
 from keras_simmim.layers.initialization import TruncatedNormal
 from keras_simmim.masking import MaskGenerator
-from keras_simmim.masking.visible import places_of, visible_first
+from keras_simmim.masking.visible import Visible
 from keras_simmim.models.image_model import ImageModel
 from keras_simmim.models.simmim_arguments import check_arguments
-from keras_simmim.objectives import RunningScale, classification_loss
+from keras_simmim.objectives import (
+    Classification,
+    MaskedPass,
+    Objective,
+    Ranking,
+    Reconstruction,
+    RunningScale,
+)
+from keras_simmim.training.measured import Measured
 
 # Evaluation draws its masks from this step, which training never reaches: validation losses of
 # two epochs then differ by the weights alone.
@@ -26,7 +35,7 @@ EVALUATION_STEP = -1
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class SimMIM(ImageModel):
-    """Self-supervised pretraining by masked image modelling.
+    """Pretrain a backbone by masked image modeling, with labels where there are any.
 
     Images pass the backbone's stem, are masked into views, pass its encoder, and then each view
     predicts the pixels that it hid; with a classifier, the aggregated views also predict labels.
@@ -62,10 +71,16 @@ class SimMIM(ImageModel):
 
     Example:
     ```python
-    model = SimMIM(ViT((96, 96, 3), patch_size=8), SpatialMasking(ratio=0.6, block_size=4))
-    model.compile(optimizer=keras.optimizers.AdamW(1e-3, weight_decay=0.05))
-    model.fit(images, batch_size=64)        # uint8 or float images, 0–255
-    embeddings = model.embed(images)        # (N, 768)
+    import keras
+    import keras_simmim as ks
+    import numpy as np
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), dtype="uint8")
+    backbone = ks.backbones.ViT((16, 16, 3), 4, num_layers=1, num_heads=2, hidden_dim=16)
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(ratio=0.6, block_size=2))
+    model.compile(keras.optimizers.AdamW(1e-3, weight_decay=0.05))
+    model.fit(images, batch_size=4, verbose=0)
+    model.embed(images).shape   # (8, 16)
     ```
     """
 
@@ -86,9 +101,7 @@ class SimMIM(ImageModel):
         embedding_metrics: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(backbone, mean, std, **kwargs)
-        weights = (reconstruction_weight, classification_weight)
-        check_arguments(backbone, mask_generator, classifier, mask_on, encode, *weights)
+        super().__init__(backbone, mean=mean, std=std, **kwargs)
         self.mask_generator = mask_generator
         self.aggregator = MeanAggregation() if aggregator is None else aggregator
         self.classifier = classifier
@@ -97,30 +110,34 @@ class SimMIM(ImageModel):
         self.has_mask_token = mask_token
         self.reconstruction_weight = float(reconstruction_weight)
         self.classification_weight = float(classification_weight)
+        self.reconstructs = reconstruction_weight > 0
         self.head: Any = None
-        if reconstruction_weight > 0:
+        if self.reconstructs:
             default = TransformerHead if encode == "visible" else ReconstructionHead
             self.head = default() if head is None else head
-            if encode == "visible" and not isinstance(self.head, TransformerHead):
-                raise ValueError(
-                    "encode='visible' needs a TransformerHead, which fills in what the encoder "
-                    f"did not see, got head={type(self.head).__name__}."
-                )
-            if getattr(self.head, "image_shape", ...) is None:
-                self.head.image_shape = backbone.image_shape
+        check_arguments(self)
         self.embedding_metrics = embedding_metrics
         # Several modalities count alike, however large their coefficients are.
         self.target_scale = RunningScale() if len(mask_generator.names) > 1 else None
+        self.objectives = self._objectives()
         names = ["loss", "gradient_norm"]
-        if self.head is not None:
-            names += ["reconstruction_loss", *(f"{name}_loss" for name in mask_generator.names)]
-            names += ["ranking_loss"] * mask_generator.has_ranking_loss
-        if classifier is not None:
-            names += ["classification_loss", "accuracy"]
+        names += [name for objective in self.objectives for name in objective.log_names()]
         if embedding_metrics:
             names += ["embedding_std", "embedding_rank"]
         self.trackers = [keras.metrics.Mean(name=name) for name in names]
         self.build((None, *backbone.image_shape))
+
+    def _objectives(self) -> list[Objective]:
+        """List what teaches this model: reconstruction, and what else it has parts for."""
+        objectives: list[Objective] = []
+        if self.reconstructs:
+            scale, weight = self.target_scale, self.reconstruction_weight
+            objectives.append(Reconstruction(self.mask_generator, scale=scale, weight=weight))
+            if self.mask_generator.has_ranking_loss:
+                objectives.append(Ranking(self.mask_generator))
+        if self.classifier is not None:
+            objectives.append(Classification(self.logits, weight=self.classification_weight))
+        return objectives
 
     # ------------------------------------------------------------------ weights
 
@@ -141,7 +158,7 @@ class SimMIM(ImageModel):
                 name="mask_token",
             )
         if self.head is not None:
-            _build(self.head, (None, *backbone.feature_shape))
+            build_head(self.head, (None, *backbone.feature_shape), backbone.image_shape)
             height, width, channels = backbone.image_shape
             rows, columns = self.mask_generator.grid
             self.mask_generator.check_block((height // rows, width // columns, channels))
@@ -154,19 +171,28 @@ class SimMIM(ImageModel):
         self.add_step()
         self.built = True
 
+    def depth_of(self, variable: keras.Variable) -> int:
+        """Number the block that a weight belongs to; the mask token stands with the stem."""
+        return 0 if variable is self.mask_token else super().depth_of(variable)
+
     # ------------------------------------------------------- the path, nothing masked
 
-    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
-        """Class probabilities (B, K) where there is a classifier, else embeddings (B, D).
+    @property
+    def predicted(self) -> str:  # type: ignore[override]
+        """Name what `predict` gives: class probabilities if there is a classifier."""
+        return "embedding" if self.classifier is None else "probabilities"
 
-        Args:
-            images: (B, H, W, C), uint8 or float, 0–255.
-            training: whether layers such as dropout behave as in training.
-        """
-        features = self.backbone(self.normalise(images), training=training)
-        if self.classifier is None:
-            return self.pool(features)
-        return self.classifier(self.aggregate_one_view(features))
+    @property
+    def num_classes(self) -> int | None:  # type: ignore[override]
+        """Count the classes; None without a classifier."""
+        return None if self.classifier is None else self.classifier.num_classes
+
+    def outputs(self, features: Tensor) -> dict[str, Tensor]:
+        """Give the "embedding" (B, D) and, with a classifier, the "probabilities" (B, K)."""
+        outputs = super().outputs(features)
+        if self.classifier is not None:
+            outputs["probabilities"] = self.classifier(self.aggregate_one_view(features))
+        return outputs
 
     def aggregate_one_view(self, features: Tensor) -> Tensor:
         """Aggregate an unmasked feature map (B, h, w, c) as if all V views had seen it."""
@@ -175,43 +201,68 @@ class SimMIM(ImageModel):
 
     # ---------------------------------------------------------- the path, with masks
 
-    def masked_features(
-        self, pixels: Tensor, step: Tensor | int, training: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Mask normalised pixels (B, H, W, C) into views and encode each of them.
+    def masked_pass(
+        self,
+        pixels: Tensor,
+        step: Tensor | int,
+        training: bool,
+        labels: Tensor | None = None,
+        weights: Tensor | None = None,
+    ) -> MaskedPass:
+        """Mask normalized pixels into views, encode each of them, and predict what it hid.
 
-        Returns:
-            The encoded views (B, V, h', w', c'), of n visible positions (B, 1, n, 1, c'); what
-            each view hid, (B, V, h, w, M); and the features or pixels that were masked.
+        Args:
+            pixels: (B, H, W, C), from `normalize`.
+            step: int32 scalar that the masks are drawn from.
+            training: whether layers behave as in training.
+            labels: of the images, to be handed on.
+            weights: of the images, to be handed on; ones if None.
         """
         stem, encoder = self.backbone.stem, self.backbone.encoder
-        if self.encode == "visible":
-            whole = stem(pixels, training=training)
-            hidden = self.mask_generator.draw(whole, step)
-            rows, columns, _ = self.backbone.stem_shape
-            count = self.mask_generator.visible_count(rows * columns)
-            visible = visible_first(places_of(hidden, rows, columns))[:, :count]
-            encoded = encoder(whole, training=training, visible=visible)
-        elif self.mask_on == "features":
-            whole = stem(pixels, training=training)
-            views, hidden = self.mask_generator(whole, step=step, token=self.mask_token)
-            encoded = encoder(_join_views(views), training=training)
+        visible = Visible()
+        if self.mask_on == "pixels":
+            masked = pixels
+            views, hidden = self.mask_generator(pixels, step=step)
+            features = stem(_join_views(views), training=training)
         else:
-            whole = pixels
-            views, hidden = self.mask_generator(whole, step=step)
-            encoded = encoder(stem(_join_views(views), training=training), training=training)
-        return _split_views(encoded, self.mask_generator.views), hidden, whole
+            masked = stem(pixels, training=training)
+            if self.encode == "visible":
+                hidden = self.mask_generator.draw(masked, step)
+                rows, columns = self.backbone.positions
+                count = self.mask_generator.visible_count(rows * columns)
+                visible = Visible.of(hidden, rows, columns, count)
+                features = masked
+            else:
+                views, hidden = self.mask_generator(masked, step=step, token=self.mask_token)
+                features = _join_views(views)
+        encoded = visible.encode(encoder, features, training)
+        prediction = None
+        if self.head is not None:
+            prediction = ops.cast(visible.decode(self.head, encoded), "float32")
+            prediction = _split_views(prediction, self.mask_generator.views)
+        return MaskedPass(
+            pixels=pixels,
+            masked=masked,
+            hidden=hidden,
+            encoded=_split_views(encoded, self.mask_generator.views),
+            prediction=prediction,
+            labels=labels,
+            weights=ops.ones_like(pixels[:, 0, 0, 0]) if weights is None else weights,
+            step=step,
+        )
 
-    def predict_pixels(self, encoded: Tensor, hidden: Tensor) -> Tensor:
-        """What each encoded view, of `masked_features`, takes the image to be: (B, V, H, W, C)."""
-        arguments = {}
-        if self.encode == "visible":
-            arguments["places"] = places_of(hidden, *self.backbone.stem_shape[:2])
-        prediction = ops.cast(self.head(_join_views(encoded), **arguments), "float32")
-        return _split_views(prediction, self.mask_generator.views)
+    def logits(self, masked_pass: MaskedPass, training: bool) -> Tensor:
+        """Score the classes, float32 (B, K), of masked views in training, else of whole images."""
+        if training:
+            aggregated = self.aggregator(masked_pass.encoded)
+        else:
+            features = self.backbone(masked_pass.pixels, training=False)
+            aggregated = self.aggregate_one_view(features)
+        classifier: Any = self.classifier
+        return classifier.logits(aggregated)
 
-    def compute_losses(self, data: Any, training: bool) -> dict[str, tuple[Tensor, Tensor]]:
-        """All losses of a batch, each with the weight that its mean over batches counts it by.
+    def compute_losses(self, data: Any, training: bool) -> Measured:
+        """Measure a batch by every objective, each loss with what its mean over batches counts.
 
         Args:
             data: images, (images, labels) or (images, labels, sample_weight); images
@@ -220,72 +271,38 @@ class SimMIM(ImageModel):
                 unmasked image otherwise.
 
         Returns:
-            "loss" and, where there are any, "reconstruction_loss" and its part of each modality
-            ("spatial_loss", …), "ranking_loss", "classification_loss", "accuracy",
-            "embedding_std" and "embedding_rank": scalars, and their weights.
+            The losses "loss" and, where there are any, "reconstruction_loss" and its part of each
+            modality ("spatial_loss", …), "ranking_loss", "classification_loss", "accuracy",
+            "embedding_std" and "embedding_rank".
+
+        Raises:
+            ValueError: for a batch that nothing can be learned from.
         """
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        pixels = self.normalise(images)
-        batch_size = ops.cast(ops.shape(pixels)[0], "float32")
-        weight = ops.ones_like(pixels[:, 0, 0, 0])
+        pixels = self.normalize(images)
+        weights = None
         if sample_weight is not None:
-            weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+            weights = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
         # torch's inductor gets int32 arithmetic on constants alone wrong, so that the evaluation's
         # step, too, comes from the variable, which is never below 0.
         step = self.step if training else ops.minimum(self.step, EVALUATION_STEP)
+        found = self.masked_pass(pixels, step, training, labels=labels, weights=weights)
 
         total = ops.zeros(()) + sum(self.losses)
         losses: dict[str, tuple[Tensor, Tensor]] = {}
-        if self.head is not None or training or self.embedding_metrics:
-            encoded, hidden, whole = self.masked_features(pixels, step, training)
-        if self.head is not None:
-            prediction = self.predict_pixels(encoded, hidden)
-            parts = self.modality_losses(pixels, prediction, hidden, weight, training)
-            reconstruction = sum(parts.values())
-            total = total + self.reconstruction_weight * reconstruction
-            parts["reconstruction"] = reconstruction
-            if self.mask_generator.has_ranking_loss:
-                ranking = self.mask_generator.ranking_loss(whole, pixels, prediction, hidden)
-                total = total + ranking
-                parts["ranking"] = ranking
-            losses |= {f"{name}_loss": (value, batch_size) for name, value in parts.items()}
-        if self.classifier is not None and labels is not None:
-            if training:
-                aggregated = self.aggregator(encoded)
-            else:
-                aggregated = self.aggregate_one_view(self.backbone(pixels, training=False))
-            classification, accuracy, labelled = classification_loss(
-                self.classifier.logits(aggregated), labels, weight
-            )
-            losses["classification_loss"] = (classification, labelled)
-            losses["accuracy"] = (accuracy, labelled)
-            total = total + self.classification_weight * classification
-        elif self.head is None:
+        for objective in self.objectives:
+            measures = objective.measure(found, training)
+            means = {name: (each.mean(), each.total) for name, each in measures.items()}
+            if means:
+                total = total + objective.weight * means[f"{objective.name}_loss"][0]
+            losses |= means
+        if not losses:
             raise ValueError("reconstruction_weight is 0, so fit and evaluate need labels.")
+        batch_size = ops.cast(ops.shape(pixels)[0], "float32")
         if self.embedding_metrics:
-            statistics = embedding_statistics(self.pool(ops.mean(encoded, axis=1)))
+            statistics = embedding_statistics(self.backbone.pool(ops.mean(found.encoded, axis=1)))
             losses |= {name: (value, batch_size) for name, value in statistics.items()}
-        return {"loss": (total, batch_size), **losses}
-
-    def modality_losses(
-        self, pixels: Tensor, prediction: Tensor, hidden: Tensor, weight: Tensor, training: bool
-    ) -> dict[str, Tensor]:
-        """The reconstruction loss of each modality: a scalar by name.
-
-        Where there are several, each is divided by the running size of its targets, which is the
-        loss of predicting nothing but zeros.
-        """
-        measure = self.mask_generator.hidden_loss
-        parts = {
-            name: ops.mean(weight * loss)
-            for name, loss in measure(pixels, prediction, hidden).items()
-        }
-        if self.target_scale is None:
-            return parts
-        sizes = measure(pixels, ops.zeros_like(prediction), hidden)
-        sizes = ops.stack([ops.mean(size) for size in sizes.values()])
-        scales = self.target_scale(sizes, training=training)
-        return {name: loss / scales[index] for index, (name, loss) in enumerate(parts.items())}
+        return Measured({"loss": (total, batch_size), **losses}, outputs={}, targets={}, weights={})
 
     def compile(
         self, optimizer: Any = "rmsprop", jit_compile: bool | str = "auto", **kwargs: Any
@@ -304,6 +321,20 @@ class SimMIM(ImageModel):
 
     # ---------------------------------------------------------------------- use
 
+    def features_by_stage(self, images: Tensor) -> dict[str, Tensor]:
+        """Follow images (B, H, W, C) of 0–255: the features behind each stage, by its name."""
+        pixels = self.normalize(images)
+        stem = self.backbone.stem(pixels, training=False)
+        views = self.masked_pass(pixels, 0, training=False).encoded
+        found = {
+            "stem": stem,
+            "encoder": self.backbone.encoder(stem, training=False),
+            "views": views,
+        }
+        if self.classifier is not None:
+            found["aggregated"] = self.aggregator(views)
+        return found
+
     def reconstruct(self, images: Any, step: int = 0) -> dict[str, np.ndarray]:
         """Show what the model sees and fills in.
 
@@ -313,7 +344,7 @@ class SimMIM(ImageModel):
 
         Returns:
             Arrays to look at, uint8 (N, H, W, C): "original"; "masked", the image without what
-            was hidden (hidden blocks show the mean colour); "reconstruction", the prediction of
+            was hidden (hidden blocks show the mean color); "reconstruction", the prediction of
             what was hidden, pasted into the visible pixels; and "mask", bool (N, H, W), the
             blocks that lost something. With V > 1 views, all but "original" are (N, V, …).
 
@@ -325,7 +356,7 @@ class SimMIM(ImageModel):
     # ------------------------------------------------------------------ saving
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         parts = {
             name: keras.saving.serialize_keras_object(getattr(self, name))
             for name in ("mask_generator", "aggregator", "head", "classifier")
@@ -343,18 +374,18 @@ class SimMIM(ImageModel):
 
     @classmethod
     def from_preset(cls, name: str, **arguments: Any) -> "SimMIM":
-        """A compiled model: a preset with new weights, or a checkpoint with its own.
+        """Make a compiled model: a preset with new weights, or pretrained ones of a file.
 
         Args:
             name: a function of `ks.presets`, such as "simmim_vit_base"; an official ".pth" file;
                 a ".keras" file; a directory, by `save_to_preset` or in Hugging Face's format; or
                 "hf://owner/name" for one on the Hugging Face hub.
-            **arguments: of the preset; checkpoints take image_shape, to which their positions
-                are interpolated.
+            **arguments: of the preset; pretrained weights take image_shape, to which their
+                positions are interpolated.
 
         Raises:
-            ValueError: for an unknown name, a shape that the preset cannot take, or a checkpoint
-                that does not fit.
+            ValueError: for an unknown name, a shape that the preset cannot take, or weights
+                that do not fit.
         """
         from keras_simmim.pretrained import presets
 
@@ -378,10 +409,10 @@ def _build(layer: keras.layers.Layer, input_shape: Shape) -> None:
 
 
 def _join_views(views: Tensor) -> Tensor:
-    """(B, V, …) → (B·V, …)."""
+    """Join views with images: (B, V, …) → (B·V, …)."""
     return ops.reshape(views, (-1, *views.shape[2:]))
 
 
 def _split_views(images: Tensor, views: int) -> Tensor:
-    """(B·V, …) → (B, V, …)."""
+    """Part views from images: (B·V, …) → (B, V, …)."""
     return ops.reshape(images, (-1, views, *images.shape[1:]))

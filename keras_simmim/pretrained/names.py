@@ -70,13 +70,10 @@ def resized(model: SimMIM, image_shape: tuple[int, int, int] | None) -> SimMIM:
 
 def named_weights(model: SimMIM) -> dict[str, Tensor]:
     """The trainable weights of backbone, mask token and head, by their paths in the model."""
-    weights = {
-        weight.path.split("/", 1)[1]: weight for weight in model.backbone.trainable_variables
-    }
+    weights = model.backbone.named_weights()
     if model.mask_token is not None:
         weights["mask_token"] = model.mask_token
-    for part in ("kernel", "bias"):
-        weights[f"head/{part}"] = getattr(model.head.projection, part)
+    weights |= {f"head/{name}": weight for name, weight in model.head.named_weights().items()}
     return weights
 
 

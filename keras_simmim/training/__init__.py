@@ -3,7 +3,6 @@
 from keras_simmim.training import callbacks
 from keras_simmim.training.augmentation import Augmentation
 from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, fine_tuning_recipe
-from keras_simmim.training.layer_decay import layer_multiplier
 from keras_simmim.training.pretraining_recipe import PretrainingRecipe, pretraining_recipe
 from keras_simmim.training.report import write_report
 from keras_simmim.training.resume import Resumed, resume
@@ -22,7 +21,6 @@ __all__ = [
     "WarmupMilestones",
     "callbacks",
     "fine_tuning_recipe",
-    "layer_multiplier",
     "pretraining_recipe",
     "record_run",
     "resume",

@@ -17,7 +17,6 @@ class FineTuningRecipe(Recipe):
 
     Args:
         pretraining: name of the pretraining recipe that the weights come from.
-        depths: number of blocks of each of the backbone's stages.
         layer_decay: factor of the learning rate from one layer to the one below.
         minimum_rate: learning rate at the end of the cosine, for 512 images a batch.
         label_smoothing: probability that is spread over all classes.
@@ -34,7 +33,6 @@ class FineTuningRecipe(Recipe):
     """
 
     pretraining: str
-    depths: tuple[int, ...]
     layer_decay: float
     minimum_rate: float
     crop_scale: tuple[float, float] = (0.08, 1.0)
@@ -64,8 +62,7 @@ class FineTuningRecipe(Recipe):
         Args:
             **arguments: of `SelectiveAdamW`, such as `gradient_accumulation_steps`.
         """
-        layers = {"layer_decay": self.layer_decay, "depths": self.depths}
-        return super().optimizer(**{**layers, **arguments})
+        return super().optimizer(**{"layer_decay": self.layer_decay, **arguments})
 
 
 def fine_tuning_recipe(name: str, steps_per_epoch: int, batch_size: int) -> FineTuningRecipe:
@@ -96,9 +93,8 @@ def fine_tuning_recipe(name: str, steps_per_epoch: int, batch_size: int) -> Fine
     recipe.layer_decay   # 0.65
     ```
     """
-    vit = {"depths": (12,), "without_decay": NEVER_DECAYED, "drop_path_rate": 0.1}
+    vit = {"without_decay": NEVER_DECAYED, "drop_path_rate": 0.1}
     swin = {
-        "depths": (2, 2, 18, 2),
         "without_decay": (*NEVER_DECAYED, "mask_token", "relative_position_bias_table"),
         "drop_path_rate": 0.1,
     }
@@ -149,21 +145,13 @@ def automatic_recipe(
     Source: Xie et al., "SimMIM", CVPR 2022, appendix A; Malladi et al., "On the SDEs and scaling
     rules for adaptive gradient algorithms", NeurIPS 2022.
     """
-    arguments = getattr(backbone, "arguments", {})
-    is_swin = "depths" in arguments
-    depths = tuple(arguments.get("depths", (arguments.get("num_layers", 0),)))
-    official = fine_tuning_recipe(
-        "simmim_swin_base_800ep_224" if is_swin else "simmim_vit_base_800ep_224",
-        steps_per_epoch,
-        batch_size,
-    )
+    official = fine_tuning_recipe(backbone.fine_tuning_recipe, steps_per_epoch, batch_size)
     # `scaled` is linear in the batch; what is left of it here is the square root.
     less = (RATED_BATCH / batch_size) ** 0.5
     return replace(
         official,
         name="auto",
-        depths=depths,
-        layer_decay=official.layer_decay if sum(depths) else 1.0,
+        layer_decay=official.layer_decay if backbone.num_blocks else 1.0,
         image_size=backbone.image_shape[0],
         epochs=epochs,
         warmup_epochs=epochs // 5,

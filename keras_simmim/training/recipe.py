@@ -112,8 +112,11 @@ class Recipe:
     def from_config(cls, config: Config) -> "Recipe":
         """A recipe of these constants."""
         # What was saved as JSON has lists in place of tuples.
+        names = {field.name for field in fields(cls)}
         constants: Config = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in config.items()
+            # Earlier versions had some that nothing reads any more.
+            if name in names
         }
         return cls(**constants)

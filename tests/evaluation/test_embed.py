@@ -17,7 +17,7 @@ def model():
 
 
 def test_a_block_is_embedded_as_its_mean(model, images, containers):
-    outputs = model.backbone.block_outputs(model.normalise(images))
+    outputs = model.backbone.block_outputs(model.normalize(images))
     for block in range(-3, 3):
         expected = ops.convert_to_numpy(ops.stop_gradient(outputs[block])).mean((1, 2))
         np.testing.assert_allclose(embed(model, images, block), expected, atol=1e-5)

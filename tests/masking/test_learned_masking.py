@@ -132,13 +132,12 @@ def test_after_200_steps_what_it_hides_is_harder_than_random_blocks(adversarial)
         assert logs["ranking_loss"][-1] < logs["ranking_loss"][0]
     assert np.abs(numbers(model.mask_generator.scorer.kernel) - before).max() > 0.01
 
-    pixels = model.normalise(ops.array(contrasts(1)))
+    pixels = model.normalize(ops.array(contrasts(1)))
     losses, masks = [], []
     for step in (-1, 200):
-        encoded, hidden, _ = model.masked_features(pixels, step, training=False)
-        loss = model.mask_generator.hidden_loss(
-            pixels, model.predict_pixels(encoded, hidden), hidden
-        )
+        found = model.masked_pass(pixels, step, training=False)
+        hidden = found.hidden
+        loss = model.mask_generator.hidden_loss(pixels, found.prediction, hidden)
         losses.append(float(numbers(loss["learned"]).mean()))
         masks.append(numbers(hidden).reshape(64, -1))
     assert losses[1] > 1.15 * losses[0]

@@ -63,10 +63,11 @@ def test_each_modality_is_measured_on_pixels_and_divided_by_its_running_scale(ma
     expected_scale, weight = 0, 0
     for step in range(2):
         model.step.assign(step)
-        encoded, hidden, whole = model.masked_features(pixels, step, training=True)
+        found = model.masked_pass(pixels, step, training=True)
+        encoded, hidden, whole = found.encoded, found.hidden, found.masked
         assert tuple(encoded.shape) == (8, 2, 4, 6, 16)
         assert tuple(whole.shape) == ((8, 4, 6, 16) if mask_on == "features" else (8, 16, 24, 3))
-        prediction = numbers(model.predict_pixels(encoded, hidden))
+        prediction = numbers(found.prediction)
         losses = coefficient_losses(normalised(images), prediction, numbers(hidden))
         sizes = coefficient_losses(normalised(images), 0 * prediction, numbers(hidden))
         expected_scale = 0.99 * expected_scale + 0.01 * np.array([s.mean() for s in sizes.values()])
@@ -74,11 +75,13 @@ def test_each_modality_is_measured_on_pixels_and_divided_by_its_running_scale(ma
         measured = model.compute_losses(images, training=True)
         total = 0
         for name, scale in zip(NAMES, expected_scale / weight, strict=True):
-            value = float(numbers(measured[f"{name}_loss"][0]))
+            value = float(numbers(measured.losses[f"{name}_loss"][0]))
             assert value == pytest.approx(losses[name].mean() / scale, rel=1e-3), name
             total += value
-        assert float(numbers(measured["reconstruction_loss"][0])) == pytest.approx(total, rel=1e-5)
-        assert float(numbers(measured["loss"][0])) == pytest.approx(total, rel=1e-5)
+        assert float(numbers(measured.losses["reconstruction_loss"][0])) == pytest.approx(
+            total, rel=1e-5
+        )
+        assert float(numbers(measured.losses["loss"][0])) == pytest.approx(total, rel=1e-5)
 
 
 @pytest.mark.parametrize("mask_on", ["features", "pixels"])
@@ -145,9 +148,10 @@ def test_partly_labelled_images_teach_both(semi_supervised):
 def test_the_embedding_metrics_are_those_of_the_masked_views(images):
     model = make("pixels", embedding_metrics=True)
     measured = model.compute_losses(images, training=False)
-    encoded, _, _ = model.masked_features(ops.array(normalised(images)), -1, training=False)
+    found = model.masked_pass(ops.array(normalised(images)), -1, training=False)
+    encoded = found.encoded
     embeddings = numbers(encoded).mean(axis=(1, 2, 3))
-    assert float(numbers(measured["embedding_std"][0])) == pytest.approx(
+    assert float(numbers(measured.losses["embedding_std"][0])) == pytest.approx(
         embeddings.std(axis=0).mean(), rel=1e-3
     )
 
@@ -212,7 +216,8 @@ def test_any_generator_masks_either_place(name, mask_on, images):
     generator = GENERATORS[name](block_size=2 if mask_on == "features" else 8)
     model = ks.SimMIM(backbone, generator, mask_on=mask_on)
     measured = {
-        key: float(numbers(value)) for key, (value, _) in model.compute_losses(images, True).items()
+        key: float(numbers(value))
+        for key, (value, _) in model.compute_losses(images, True).losses.items()
     }
     parts = sum(measured[f"{part}_loss"] for part in generator.names)
     assert measured["reconstruction_loss"] == pytest.approx(parts, rel=1e-5)

@@ -33,7 +33,7 @@ def numbers(tensor):
 def measure(model, data, training=True):
     """The losses of a batch and their weights, as numbers."""
     measured = model.compute_losses(data, training=training)
-    return {name: tuple(map(float, map(numbers, pair))) for name, pair in measured.items()}
+    return {name: tuple(map(float, map(numbers, pair))) for name, pair in measured.losses.items()}
 
 
 def encode(model, images, step):
@@ -90,7 +90,7 @@ def test_half_precision_normalises_and_measures_in_float32(make_model, images, p
     expected = reconstruction_losses(model, fractions, 0).mean()
     assert measure(model, fractions)["loss"][0] == pytest.approx(expected, rel=1e-3)
     np.testing.assert_allclose(
-        numbers(model.normalise(ops.array(fractions))), normalised(fractions), atol=1e-5
+        numbers(model.normalize(ops.array(fractions))), normalised(fractions), atol=1e-5
     )
     assert model.embed(images).dtype == "float32"
     np.testing.assert_array_equal(model.embed(images), model.embed(images.astype("float32")))
@@ -196,7 +196,7 @@ def test_normalisation(channels, mean, std, centre, scale):
     images = np.random.default_rng(0).uniform(0, 255, (2, 4, 4, channels)).astype("float32")
     expected = (images - np.array(centre)) / np.array(scale)
     np.testing.assert_allclose(
-        numbers(model.normalise(ops.array(images))), expected, rtol=1e-4, atol=1e-4
+        numbers(model.normalize(ops.array(images))), expected, rtol=1e-4, atol=1e-4
     )
     assert len(model.get_config()["mean"]) == len(model.get_config()["std"]) == channels
 
@@ -206,12 +206,14 @@ def test_the_encoder_does_not_see_what_is_hidden(make_model, images, mask_on):
     model = make_model(mask_on=mask_on)
     mask = numpy_reference.spatial_mask(0, 6, 8, GRID, HIDDEN, 16, 24) == 1
     noise = np.random.default_rng(5).normal(size=images.shape) * 3
-    before, hidden, _ = model.masked_features(ops.array(normalised(images)), 6, training=False)
+    found = model.masked_pass(ops.array(normalised(images)), 6, training=False)
+    before, hidden = found.encoded, found.hidden
     assert tuple(before.shape) == (8, 1, 4, 6, 16)
     np.testing.assert_array_equal(numbers(hidden).reshape(8, *GRID).sum(axis=(1, 2)), HIDDEN)
     for changed, same in ((mask, True), (~mask, False)):
         pixels = np.where(changed, noise, normalised(images)).astype("float32")
-        after, _, _ = model.masked_features(ops.array(pixels), 6, training=False)
+        found = model.masked_pass(ops.array(pixels), 6, training=False)
+        after = found.encoded
         assert np.allclose(numbers(after), numbers(before), atol=1e-5) == same
 
 

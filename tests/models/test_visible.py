@@ -48,8 +48,9 @@ def test_places_are_a_permutation_with_the_visible_first(seed, rows, columns):
 
 
 def test_each_image_is_encoded_as_its_visible_tokens_alone(model, images):
-    pixels = model.normalise(images)
-    encoded, hidden, whole = model.masked_features(pixels, step=0, training=False)
+    pixels = model.normalize(images)
+    found = model.masked_pass(pixels, step=0, training=False)
+    encoded, hidden, whole = found.encoded, found.hidden, found.masked
     assert encoded.shape == (8, 1, 8, 1, 16)  # 2 of 6 blocks of 2×2 positions
     mask = as_array(hidden)[:, 0, :, :, 0].repeat(2, 1).repeat(2, 2).reshape(8, -1)
     encoder = model.backbone.encoder
@@ -69,13 +70,16 @@ def test_each_image_is_encoded_as_its_visible_tokens_alone(model, images):
 
 
 def test_what_is_hidden_changes_nothing(model, images):
-    pixels = as_array(model.normalise(images))
-    encoded, hidden, _ = model.masked_features(pixels, step=0, training=False)
+    pixels = as_array(model.normalize(images))
+    found = model.masked_pass(pixels, step=0, training=False)
+    encoded, hidden = found.encoded, found.hidden
     mask = as_array(hidden)[:, 0].repeat(8, 1).repeat(8, 2)
     noise = np.random.default_rng(5).normal(size=pixels.shape).astype("float32") * 10
-    changed, _, _ = model.masked_features(pixels + mask * noise, step=0, training=False)
+    found = model.masked_pass(pixels + mask * noise, step=0, training=False)
+    changed = found.encoded
     np.testing.assert_array_equal(as_array(encoded), as_array(changed))
-    changed, _, _ = model.masked_features(pixels + (1 - mask) * noise, step=0, training=False)
+    found = model.masked_pass(pixels + (1 - mask) * noise, step=0, training=False)
+    changed = found.encoded
     assert np.any(as_array(encoded) != as_array(changed))
 
 
@@ -103,13 +107,14 @@ def test_the_head_puts_tokens_where_they_came_from():
 def test_the_loss_is_the_papers(model, images):
     data = np.asarray(images)
     measured = model.compute_losses(data, training=False)
-    pixels = model.normalise(data)
-    encoded, hidden, _ = model.masked_features(pixels, -1, training=False)
-    prediction = as_array(model.predict_pixels(encoded, hidden))[:, 0]
+    pixels = model.normalize(data)
+    found = model.masked_pass(pixels, -1, training=False)
+    hidden = found.hidden
+    prediction = as_array(found.prediction)[:, 0]
     mask = as_array(hidden)[:, 0].repeat(8, 1).repeat(8, 2)
     error = np.abs(prediction - as_array(pixels)) * mask
     expected = (error.sum((1, 2, 3)) / (3 * mask.sum((1, 2, 3)) + 1e-5)).mean()
-    np.testing.assert_allclose(as_array(measured["loss"][0]), expected, rtol=1e-4)
+    np.testing.assert_allclose(as_array(measured.losses["loss"][0]), expected, rtol=1e-4)
 
 
 def test_it_learns_and_every_weight_moves():
@@ -180,7 +185,7 @@ def vit(**arguments):
             lambda: vit(position_embedding=False, relative_position_bias="shared"),
             ks.masking.SpatialMasking(0.6, 2),
             {},
-            "got position_embedding=False and relative_position_bias='shared'",
+            "position_embedding=False and relative_position_bias='shared'",
         ),
         (
             vit,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
-from keras_simmim.objectives import RunningScale, classification_loss
+from keras_simmim.objectives import Classification, MaskedPass, RunningScale
 
 
 def numbers(tensor):
@@ -46,9 +46,12 @@ def test_unlabelled_images_do_not_count():
     generator = np.random.default_rng(0)
     logits = generator.normal(size=(5, 3)).astype("float32")
     labels, weight = np.array([2, -1, 0, 1, -1]), np.array([1, 5, 2, 0.5, 1], "float32")
-    values = [
-        float(numbers(x)) for x in classification_loss(*map(ops.array, (logits, labels, weight)))
-    ]
+    nothing = dict.fromkeys(("pixels", "masked", "hidden", "encoded", "prediction", "step"))
+    found = MaskedPass(labels=ops.array(labels), weights=ops.array(weight), **nothing)
+    objective = Classification(lambda *_: ops.array(logits))
+    assert objective.measure(found._replace(labels=None), training=True) == {}
+    loss, accuracy = objective.measure(found, training=True).values()
+    values = [float(numbers(x)) for x in (loss.mean(), accuracy.mean(), loss.total)]
     probabilities = numpy_reference.softmax(logits)
     known = labels >= 0
     entropy = -np.log(probabilities[np.arange(5), labels])[known]

@@ -37,8 +37,7 @@ def predict(model, pixels, mask):
     model = with_mask(model, mask)
 
     def prediction_of(pixels):
-        encoded, hidden, _ = model.masked_features(pixels, 0, training=False)
-        return model.predict_pixels(encoded, hidden)[:, 0]
+        return model.masked_pass(pixels, 0, training=False).prediction[:, 0]
 
     if keras.backend.backend() == "jax":
         # In one piece: JAX would compile every operation alone.
@@ -56,7 +55,7 @@ def measure(model, pixels, mask):
     pixels = ops.array(pixels)
 
     def loss_of():
-        return model.compute_losses(pixels, training=False)["loss"][0]
+        return model.compute_losses(pixels, training=False).losses["loss"][0]
 
     match keras.backend.backend():
         case "torch":

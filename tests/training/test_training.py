@@ -21,7 +21,7 @@ def weights_of(model):
 
 
 def loss_of(model, data):
-    return float(numbers(model.compute_losses(data, training=True)["loss"][0]))
+    return float(numbers(model.compute_losses(data, training=True).losses["loss"][0]))
 
 
 def fit(model, *data, **arguments):
@@ -262,7 +262,7 @@ def test_compiled_and_plain_steps_agree(mode):
     )
     image = np.arange(32, dtype="uint8").reshape(2, 4, 4, 1) * 8
     expected = loss_of(model, image)
-    evaluation = float(numbers(model.compute_losses(image, training=False)["loss"][0]))
+    evaluation = float(numbers(model.compute_losses(image, training=False).losses["loss"][0]))
     modes = {"jit": {"jit_compile": True}, "no jit": {"jit_compile": False}, "auto": {}}
     model.compile(keras.optimizers.SGD(1e-3), **modes.get(mode, {"run_eagerly": True}))
     evaluated = model.evaluate(image, batch_size=2, verbose=0, return_dict=True)

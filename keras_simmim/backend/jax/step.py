@@ -25,7 +25,7 @@ class TrainStep:
             self._scaled_loss, has_aux=True
         )(trainable, non_trainable, optimizer, data)
         norm = total_norm(gradients) / scale
-        finite = jax.numpy.isfinite(norm) & jax.numpy.isfinite(measured["loss"][0])
+        finite = jax.numpy.isfinite(norm) & jax.numpy.isfinite(measured.losses["loss"][0])
         # A loss-scaling optimizer must see what it is to skip.
         scales = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
         if scales:
@@ -49,7 +49,7 @@ class TrainStep:
             self.finish_step(finite, before)
             skipped = self.skipped_log()
         non_trainable = _values(scope, self.non_trainable_variables)
-        measured["gradient_norm"] = (norm, measured["loss"][1])
+        measured.losses["gradient_norm"] = (norm, measured.losses["loss"][1])
         logs, metrics = self._stateless_metrics(metrics, measured, finite)
         return logs | skipped, (trainable, non_trainable, optimizer, metrics)
 
@@ -66,7 +66,7 @@ class TrainStep:
 
     def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
         """What a function of this name gives, compiled: JAX would compile each operation alone."""
-        pieces, variables = self.extra.pieces, self.weights
+        pieces, variables = self.pieces, self.weights
 
         def stateless(values: list[Tensor], *arguments: Tensor) -> Any:
             mapping = list(zip(variables, values, strict=True))
@@ -93,19 +93,19 @@ class TrainStep:
         non_trainable: Sequence[Tensor],
         optimizer: Sequence[Tensor],
         data: Any,
-    ) -> tuple[Tensor, tuple[dict[str, tuple[Tensor, Tensor]], Tensor, list[Tensor]]]:
+    ) -> tuple[Tensor, tuple[Any, Tensor, list[Tensor]]]:
         with self._stateless(trainable, non_trainable) as scope:
             measured = self.compute_losses(data, training=True)
         mapping = list(zip(self.optimizer.variables, optimizer, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
             scale = self.optimizer.scale_loss(jax.numpy.ones(()))
         non_trainable = _values(scope, self.non_trainable_variables)
-        return measured["loss"][0] * scale, (measured, scale, non_trainable)
+        return measured.losses["loss"][0] * scale, (measured, scale, non_trainable)
 
     def _stateless_metrics(
         self: Any,
         metrics: Sequence[Tensor],
-        measured: dict[str, tuple[Tensor, Tensor]],
+        measured: Any,
         finite: Tensor | None = None,
     ) -> tuple[dict[str, Tensor], list[Tensor]]:
         mapping = list(zip(self.metrics_variables, metrics, strict=True))

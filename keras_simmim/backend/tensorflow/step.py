@@ -22,7 +22,7 @@ class TrainStep:
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         with tf.GradientTape() as tape:
             measured = self.compute_losses(data, training=True)
-            loss, batch_size = measured["loss"]
+            loss, batch_size = measured.losses["loss"]
             scaled_loss = self.optimizer.scale_loss(loss / replicas)
         gradients = tape.gradient(
             scaled_loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
@@ -36,7 +36,7 @@ class TrainStep:
         finite = tf.math.is_finite(norm) & tf.math.is_finite(total)
         self._apply_if(finite, gradients, weights, replicas)
         self.finish_step(finite, before)
-        measured["gradient_norm"] = (norm, batch_size)
+        measured.losses["gradient_norm"] = (norm, batch_size)
         return self.update_metrics(measured, finite) | self.skipped_log()
 
     def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:

@@ -20,7 +20,7 @@ class TrainStep:
         before = [variable.value.detach().clone() for variable in self.kept_variables]
         self.zero_grad()
         measured = self.compute_losses(data, training=True)
-        loss, batch_size = measured["loss"]
+        loss, batch_size = measured.losses["loss"]
         self.optimizer.scale_loss(loss).backward()
         with torch.no_grad():
             gradients = [
@@ -35,8 +35,8 @@ class TrainStep:
             elif bool(finite):
                 self.optimizer.apply(gradients, weights)
             self.finish_step(finite, before)
-            measured = {name: (value.detach(), share) for name, (value, share) in measured.items()}
-            measured["gradient_norm"] = (norm, batch_size)
+            measured = keras.tree.map_structure(torch.detach, measured)
+            measured.losses["gradient_norm"] = (norm, batch_size)
             return self.update_metrics(measured, finite) | self.skipped_log()
 
     def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:

@@ -1,5 +1,6 @@
 """The whole run after every epoch, and in between, never half-written."""
 
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -72,15 +73,23 @@ class Checkpoint(keras.callbacks.Callback):
         last, self._step = self._step, self._before + self._batch
         is_turn = self.every is not None and self._step // self.every > last // self.every
         if is_turn and self._batch != self.params["steps"]:
-            self._save(self._epoch, self._batch)
+            self._save_last(self._epoch, self._batch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save the beginning of the next epoch, or where this one was stopped early."""
         steps = self.params["steps"]
         if steps is not None and self._batch < steps:
-            self._save(epoch, self._batch)
+            self._save_last(epoch, self._batch)
         else:
-            self._save(epoch + 1, 0)
+            self._save_last(epoch + 1, 0)
+
+    def _save_last(self, epoch: int, batch: int) -> None:
+        """Save behind the other callbacks, where `fit` has been given them as a list."""
+        save = functools.partial(self._save, epoch, batch)
+        if self.model.saves is None:
+            save()
+        else:
+            self.model.saves.append(save)
 
     def _save(self, epoch: int, batch: int) -> None:
         checkpoint_files.write(self.model, self.directory, epoch, batch)

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_simmim.backend.types import Tensor
 from keras_simmim.evaluation.reconstruction_sheet import sheet_of
 from keras_simmim.training.tensorboard_writer import TensorBoardWriter
 
@@ -59,15 +58,12 @@ class Watch(keras.callbacks.Callback):
 
     def _write(self, epochs: int) -> None:
         model = self.model
-        if model.head is not None:
+        if model.reconstructs:
             pictures = model.reconstruct(self.images)
             self._writer.picture("reconstructions", sheet_of(pictures), epochs)
             self._writer.picture("masks", mask_sheet(pictures["mask"]), epochs)
-
-        def stages_of(images: Tensor) -> dict[str, Tensor]:
-            return stages(model, images)
-
-        found = model.in_one_piece(stages_of, ops.convert_to_tensor(self.images))
+        images = ops.convert_to_tensor(self.images)
+        found = model.in_one_piece(model.features_by_stage, images)
         for name, features in found.items():
             values = ops.convert_to_numpy(ops.cast(ops.stop_gradient(features), "float32"))
             self._writer.histogram(f"features/{name}", values, epochs)
@@ -80,18 +76,3 @@ def mask_sheet(masks: np.ndarray) -> np.ndarray:
     views = masks[:, None] if masks.ndim == 3 else masks
     rows = [np.concatenate(list(view), axis=1) for view in views.swapaxes(0, 1)]
     return np.concatenate(rows, axis=0)[..., None]
-
-
-def stages(model: Any, images: Tensor) -> dict[str, Tensor]:
-    """The features of some images at each stage of the path."""
-    pixels = model.normalise(images)
-    stem = model.backbone.stem(pixels, training=False)
-    views, _, _ = model.masked_features(pixels, 0, training=False)
-    found = {
-        "stem": stem,
-        "encoder": model.backbone.encoder(stem, training=False),
-        "views": views,
-    }
-    if model.classifier is not None:
-        found["aggregated"] = model.aggregator(views)
-    return found

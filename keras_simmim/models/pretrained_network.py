@@ -1,0 +1,34 @@
+"""The network of a pretrained model, wherever that is: in memory, in a file, behind a name."""
+
+import os
+from typing import Any
+
+from keras_simmim.backbones import Backbone
+from keras_simmim.backend.types import Config
+from keras_simmim.models.image_model import ImageModel
+from keras_simmim.models.simmim import SimMIM
+from keras_simmim.training.keras_file import read_keras
+
+
+def pretrained_network(source: Any) -> tuple[Backbone, Config]:
+    """Find the backbone of a pretrained model, and the mean and std that it normalizes by.
+
+    Args:
+        source: a model with a backbone, a `Backbone`, a `.keras` file of one, or what
+            `SimMIM.from_preset` takes.
+
+    Raises:
+        ValueError: for a source that is none of these.
+    """
+    if isinstance(source, str | os.PathLike):
+        address = os.fspath(source)
+        is_keras = address.endswith(".keras")
+        source = read_keras(address) if is_keras else SimMIM.from_preset(address)
+    if isinstance(source, Backbone):
+        return source, {}
+    if not isinstance(source, ImageModel):
+        raise ValueError(
+            "source must be a SimMIM, a Backbone, a .keras file or a preset, "
+            f"got {type(source).__name__}."
+        )
+    return source.backbone, {"mean": source.mean, "std": source.std}
