@@ -5,6 +5,7 @@ from typing import Any, Self
 import keras
 from keras import ops
 
+from keras_simmim.backbones.resizing import copy_weights
 from keras_simmim.backend.types import Config, Shape, Tensor
 
 
@@ -234,8 +235,6 @@ class Backbone(keras.Model):
         backbone.resize((32, 24, 3)).positions   # (4, 3)
         ```
         """
-        from keras_simmim.backbones.resizing import copy_weights
-
         config = {**self.get_config(), "image_shape": image_shape, **changes}
         resized = type(self).from_config(config)
         copy_weights(self, resized)

@@ -1,16 +1,17 @@
 """Weights from one backbone to another of a different size or variant."""
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 from scipy.interpolate import RectBivariateSpline
 
-from keras_simmim.backbones.backbone import Backbone
 from keras_simmim.backend.types import Tensor
 
 _TABLE = "relative_position_bias_table"
 
 
-def copy_weights(source: Backbone, target: Backbone) -> None:
+def copy_weights(source: Any, target: Any) -> None:
     """Copy all weights of a backbone into another, interpolating what depends on the image size.
 
     A table of relative positions that the source's blocks share goes to each of the target's
@@ -105,7 +106,7 @@ def _geometric_positions(length: int, target: int) -> np.ndarray:
     return np.concatenate([-distances[::-1], [0.0], distances])
 
 
-def _resize_positions(table: np.ndarray, source: Backbone, target: Backbone) -> np.ndarray:
+def _resize_positions(table: np.ndarray, source: Any, target: Any) -> np.ndarray:
     """Interpolate absolute positions, (N, D) or (h, w, D), over the image."""
     old, new = source.positions, target.positions
     dim = table.shape[-1]
@@ -137,12 +138,12 @@ def _shared_table() -> str:
     return f"relative_position_bias/{_TABLE}"
 
 
-def _by_name(backbone: Backbone) -> dict[str, Tensor]:
+def _by_name(backbone: Any) -> dict[str, Tensor]:
     """All variables by their path within the backbone."""
     return {variable.path.split("/", 1)[1]: variable for variable in backbone.variables}
 
 
-def _grid(backbone: Backbone, name: str) -> tuple[int, int]:
+def _grid(backbone: Any, name: str) -> tuple[int, int]:
     """The grid of the relative position table of this name."""
     layers = [*backbone._flatten_layers(include_self=False)]
     return next(

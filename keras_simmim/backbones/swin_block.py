@@ -53,7 +53,13 @@ class SwinBlock(TransformerBlock):
         query_key_value_bias: str = "all",
         **kwargs: Any,
     ) -> None:
-        super().__init__(num_heads, mlp_dim, epsilon, query_key_value_bias, **kwargs)
+        super().__init__(
+            num_heads=num_heads,
+            mlp_dim=mlp_dim,
+            epsilon=epsilon,
+            query_key_value_bias=query_key_value_bias,
+            **kwargs,
+        )
         self.window_size = window_size
         self.shifted = shifted
 

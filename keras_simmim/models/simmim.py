@@ -15,6 +15,7 @@ from keras_simmim.heads import ClassificationHead, ReconstructionHead, Transform
 from keras_simmim.heads.head import build_head
 from keras_simmim.layers.initialization import TruncatedNormal
 from keras_simmim.masking import MaskGenerator
+from keras_simmim.masking.views import join_views, split_views
 from keras_simmim.masking.visible import Visible
 from keras_simmim.models.image_model import ImageModel
 from keras_simmim.models.simmim_arguments import check_arguments
@@ -223,7 +224,7 @@ class SimMIM(ImageModel):
         if self.mask_on == "pixels":
             masked = pixels
             views, hidden = self.mask_generator(pixels, step=step)
-            features = stem(_join_views(views), training=training)
+            features = stem(join_views(views), training=training)
         else:
             masked = stem(pixels, training=training)
             if self.encode == "visible":
@@ -234,17 +235,17 @@ class SimMIM(ImageModel):
                 features = masked
             else:
                 views, hidden = self.mask_generator(masked, step=step, token=self.mask_token)
-                features = _join_views(views)
+                features = join_views(views)
         encoded = visible.encode(encoder, features, training)
         prediction = None
         if self.head is not None:
             prediction = ops.cast(visible.decode(self.head, encoded), "float32")
-            prediction = _split_views(prediction, self.mask_generator.views)
+            prediction = split_views(prediction, self.mask_generator.views)
         return MaskedPass(
             pixels=pixels,
             masked=masked,
             hidden=hidden,
-            encoded=_split_views(encoded, self.mask_generator.views),
+            encoded=split_views(encoded, self.mask_generator.views),
             prediction=prediction,
             labels=labels,
             weights=ops.ones_like(pixels[:, 0, 0, 0]) if weights is None else weights,
@@ -319,22 +320,6 @@ class SimMIM(ImageModel):
             )
         super().compile(optimizer, jit_compile, **kwargs)
 
-    # ---------------------------------------------------------------------- use
-
-    def features_by_stage(self, images: Tensor) -> dict[str, Tensor]:
-        """Follow images (B, H, W, C) of 0–255: the features behind each stage, by its name."""
-        pixels = self.normalize(images)
-        stem = self.backbone.stem(pixels, training=False)
-        views = self.masked_pass(pixels, 0, training=False).encoded
-        found = {
-            "stem": stem,
-            "encoder": self.backbone.encoder(stem, training=False),
-            "views": views,
-        }
-        if self.classifier is not None:
-            found["aggregated"] = self.aggregator(views)
-        return found
-
     def reconstruct(self, images: Any, step: int = 0) -> dict[str, np.ndarray]:
         """Show what the model sees and fills in.
 
@@ -406,13 +391,3 @@ def _build(layer: keras.layers.Layer, input_shape: Shape) -> None:
     """Create a layer's weights, unless they were created with its configuration."""
     if not layer.built:
         layer.build(input_shape)
-
-
-def _join_views(views: Tensor) -> Tensor:
-    """Join views with images: (B, V, …) → (B·V, …)."""
-    return ops.reshape(views, (-1, *views.shape[2:]))
-
-
-def _split_views(images: Tensor, views: int) -> Tensor:
-    """Part views from images: (B·V, …) → (B, V, …)."""
-    return ops.reshape(images, (-1, views, *images.shape[1:]))

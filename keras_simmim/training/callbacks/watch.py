@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_simmim.backend.types import Tensor
+from keras_simmim.evaluation.features_by_stage import features_by_stage
 from keras_simmim.evaluation.reconstruction_sheet import sheet_of
 from keras_simmim.training.tensorboard_writer import TensorBoardWriter
 
@@ -62,8 +64,11 @@ class Watch(keras.callbacks.Callback):
             pictures = model.reconstruct(self.images)
             self._writer.picture("reconstructions", sheet_of(pictures), epochs)
             self._writer.picture("masks", mask_sheet(pictures["mask"]), epochs)
-        images = ops.convert_to_tensor(self.images)
-        found = model.in_one_piece(model.features_by_stage, images)
+
+        def stages(images: Tensor) -> dict[str, Tensor]:
+            return features_by_stage(model, images)
+
+        found = model.in_one_piece(stages, ops.convert_to_tensor(self.images))
         for name, features in found.items():
             values = ops.convert_to_numpy(ops.cast(ops.stop_gradient(features), "float32"))
             self._writer.histogram(f"features/{name}", values, epochs)
