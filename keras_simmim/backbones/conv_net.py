@@ -10,7 +10,7 @@ from keras_simmim.backend.types import Config
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class ConvNet(Backbone):
-    """A stack of convolutions with ReLU; its encoder is the identity.
+    """Stack convolutions with ReLU; the encoder is the identity.
 
     With one layer of 64 filters this is the article's case study. Since nothing after the mask
     looks around it, masking this network's features teaches it only with labels; masking its
@@ -28,8 +28,11 @@ class ConvNet(Backbone):
 
     Example:
     ```python
-    backbone = ConvNet((224, 224, 3), filters=(64,))
-    backbone(keras.random.normal((2, 224, 224, 3))).shape   # (2, 224, 224, 64)
+    import keras
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((32, 32, 3), filters=(64,))
+    backbone(keras.random.normal((2, 32, 32, 3))).shape   # (2, 32, 32, 64)
     ```
     """
 
@@ -66,7 +69,7 @@ class ConvNet(Backbone):
         self.strides = strides
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "filters": self.filters,

@@ -11,26 +11,29 @@ from keras_simmim.backend.types import Config, Shape
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class KerasBackbone(Backbone):
-    """A functional Keras model as a stem and an encoder; its weights are shared, not copied.
+    """Cut a functional Keras model into a stem and an encoder, which share its weights.
 
     Args:
         model: a functional model with a fixed input shape (H, W, C), which gives a map
             (B, h, w, c), or tokens (B, k + h·w, c) of which the k first are left out. It must not
-            normalise, since `SimMIM` does.
+            normalize, since `SimMIM` does.
         mask_at: name of the layer after which features are masked, whose output is a map. If
             None, the stem does nothing, and masks fall on the pixels.
         **kwargs: passed to `keras.Model`.
 
     Raises:
-        ValueError: for a model of another kind, one that normalises, or a layer after which the
+        ValueError: for a model of another kind, one that normalizes, or a layer after which the
             model cannot be cut.
 
     Example:
     ```python
-    network = keras.applications.MobileNetV2(
-        include_top=False, weights=None, input_shape=(32, 32, 3), alpha=0.35
-    )
-    KerasBackbone(network, mask_at="expanded_conv_project_BN").stem_shape   # (16, 16, 8)
+    import keras
+    import keras_simmim as ks
+
+    images = keras.Input((32, 48, 3))
+    patches = keras.layers.Conv2D(8, 4, 4, name="patches")(images)
+    network = keras.Model(images, keras.layers.Conv2D(6, 3, 2, padding="same")(patches))
+    ks.backbones.KerasBackbone(network, mask_at="patches").stem_shape   # (8, 12, 8)
     ```
     """
 
@@ -49,13 +52,13 @@ class KerasBackbone(Backbone):
         self.mask_at = mask_at
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         config = super().get_config()
         del config["image_shape"]
         return {**config, "model": self.model_config, "mask_at": self.mask_at}
 
     def resize(self, image_shape: tuple[int, int, int], **changes: Any) -> Backbone:
-        """Not possible: only who built the model knows how to build it for another size.
+        """Refuse: only who built the model knows how to build it for another size.
 
         Raises:
             NotImplementedError: always.
@@ -67,7 +70,7 @@ class KerasBackbone(Backbone):
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> "KerasBackbone":
-        """A backbone of this configuration, with new weights."""
+        """Make a backbone of this configuration, with new weights."""
         model = keras.saving.deserialize_keras_object(config["model"], custom_objects)
         return cls(**{**config, "model": model})
 
@@ -77,17 +80,20 @@ def from_keras(model: keras.Model, mask_at: str | None = None) -> KerasBackbone:
 
     Example:
     ```python
+    import keras
+    import keras_simmim as ks
+
     images = keras.Input((32, 48, 3))
     patches = keras.layers.Conv2D(8, 4, 4, name="patches")(images)
     network = keras.Model(images, keras.layers.Conv2D(6, 3, 2, padding="same")(patches))
-    from_keras(network, mask_at="patches").feature_shape   # (4, 6, 6)
+    ks.backbones.from_keras(network, mask_at="patches").feature_shape   # (4, 6, 6)
     ```
     """
     return KerasBackbone(model, mask_at)
 
 
 def _check_model(model: keras.Model) -> tuple[int, int, int]:
-    """The shape of the model's images, or a ValueError that says what does not fit."""
+    """Return the shape of the model's images, or raise a ValueError that says what does not fit."""
     # Keras does not export the class of functional models; those alone know their inputs.
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise ValueError(
@@ -110,7 +116,7 @@ def _check_model(model: keras.Model) -> tuple[int, int, int]:
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.Normalization | keras.layers.Rescaling):
             raise ValueError(
-                f"model normalises its images in the layer {layer.name!r}, which SimMIM does "
+                f"model normalizes its images in the layer {layer.name!r}, which SimMIM does "
                 "already; build it without (include_preprocessing=False, "
                 "include_rescaling=False)."
             )
@@ -118,7 +124,7 @@ def _check_model(model: keras.Model) -> tuple[int, int, int]:
 
 
 def _cut(model: keras.Model, mask_at: str) -> tuple[keras.Model, keras.Model]:
-    """The model's part up to a layer, and the rest."""
+    """Split the model behind a layer: the part up to it, and the rest."""
     maps = [
         layer.name
         for layer in model.layers
@@ -146,6 +152,6 @@ def _cut(model: keras.Model, mask_at: str) -> tuple[keras.Model, keras.Model]:
 
 
 def _shape(layer: keras.layers.Layer) -> Shape:
-    """The shape of a layer's only output, or () where it has none or several."""
+    """Return the shape of a layer's only output, or () where it has none or several."""
     output: Any = getattr(layer, "output", None)
     return tuple(output.shape) if hasattr(output, "shape") else ()

@@ -1,4 +1,4 @@
-"""Four neighbours become one position of twice the width."""
+"""Patch merging: four neighbors become one position of twice the width."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from keras_simmim.layers.layer_norm import LayerNorm
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class PatchMerging(keras.layers.Layer):
-    """Joins every 2×2 positions, (B, h, w, D) → (B, ⌈h/2⌉, ⌈w/2⌉, 2·D).
+    """Join every 2×2 positions, (B, h, w, D) → (B, ⌈h/2⌉, ⌈w/2⌉, 2·D).
 
     The four come in the order (0,0), (1,0), (0,1), (1,1); odd maps are padded with zeros.
 
@@ -24,6 +24,9 @@ class PatchMerging(keras.layers.Layer):
 
     Example:
     ```python
+    import keras
+    from keras_simmim.backbones.patch_merging import PatchMerging
+
     PatchMerging()(keras.random.normal((8, 14, 14, 96))).shape   # (8, 7, 7, 192)
     ```
     """
@@ -47,7 +50,7 @@ class PatchMerging(keras.layers.Layer):
         self.reduction.build((None, 4 * dim))
 
     def call(self, maps: Tensor) -> Tensor:
-        """(B, h, w, D) → (B, ⌈h/2⌉, ⌈w/2⌉, 2·D)."""
+        """Join neighbors: (B, h, w, D) → (B, ⌈h/2⌉, ⌈w/2⌉, 2·D)."""
         _, height, width, dim = maps.shape
         if height % 2 or width % 2:
             maps = ops.pad(maps, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
@@ -57,10 +60,10 @@ class PatchMerging(keras.layers.Layer):
         return ops.reshape(self.reduction(self.norm(quads)), (-1, rows, columns, 2 * dim))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, ⌈h/2⌉, ⌈w/2⌉, 2·D)."""
+        """Return (B, ⌈h/2⌉, ⌈w/2⌉, 2·D)."""
         batch, height, width, dim = input_shape
         return (batch, (height + 1) // 2, (width + 1) // 2, 2 * dim)
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "epsilon": self.epsilon}

@@ -91,7 +91,7 @@ def resize_bias_table(
 
 
 def _geometric_positions(length: int, target: int) -> np.ndarray:
-    """Where `length` old offsets lie among `target` new ones, 0 in the middle."""
+    """Place `length` old offsets among `target` new ones, 0 in the middle."""
     if length == target:
         return np.arange(length) - length // 2
     half = length // 2
@@ -112,9 +112,9 @@ def _resize_positions(table: np.ndarray, source: Any, target: Any) -> np.ndarray
     dim = table.shape[-1]
     flat = table.reshape(-1, dim)
     extra = len(flat) - old[0] * old[1]
-    centres, wanted = ([(np.arange(side) + 0.5) / side for side in grid] for grid in (old, new))
+    centers, wanted = ([(np.arange(side) + 0.5) / side for side in grid] for grid in (old, new))
     if old != new:
-        columns = [_spline(column.reshape(old), centres, wanted) for column in flat[extra:].T]
+        columns = [_spline(column.reshape(old), centers, wanted) for column in flat[extra:].T]
         resized = np.stack(columns, axis=-1).reshape(-1, dim)
         flat = np.concatenate([flat[:extra], resized]).astype(table.dtype)
     return flat if table.ndim == 2 else flat.reshape(*new, dim)
@@ -123,7 +123,7 @@ def _resize_positions(table: np.ndarray, source: Any, target: Any) -> np.ndarray
 def _spline(
     values: np.ndarray, positions: list[np.ndarray], wanted: list[np.ndarray]
 ) -> np.ndarray:
-    """A cubic spline through values (rows, columns), of a lower degree where there are too few."""
+    """Interpolate values (rows, columns) by cubic splines, of lower degree where there are few."""
     # A spline of degree 0 does not exist; a single row or column is repeated instead.
     for axis in (0, 1):
         if values.shape[axis] == 1:
@@ -139,12 +139,12 @@ def _shared_table() -> str:
 
 
 def _by_name(backbone: Any) -> dict[str, Tensor]:
-    """All variables by their path within the backbone."""
+    """Give all variables by their paths within the backbone."""
     return {variable.path.split("/", 1)[1]: variable for variable in backbone.variables}
 
 
 def _grid(backbone: Any, name: str) -> tuple[int, int]:
-    """The grid of the relative position table of this name."""
+    """Find the grid of the relative position table of this name."""
     layers = [*backbone._flatten_layers(include_self=False)]
     return next(
         layer.grid

@@ -13,13 +13,13 @@ from keras_simmim.layers.linear import Linear
 from keras_simmim.layers.relative_position_bias import RelativePositionBias
 from keras_simmim.layers.transformer_block import TransformerBlock
 
-# What the official code adds to the score of two positions that are no neighbours.
+# What the official code adds to the score of two positions that are no neighbors.
 _FAR = -100.0
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class SwinBlock(TransformerBlock):
-    """A transformer block on maps (B, h, w, D), with attention within windows.
+    """Transform maps (B, h, w, D) by one block, with attention within windows.
 
     Where the window does not fit, it shrinks to the map's smaller side and nothing shifts; where
     it does not divide the map, the map is padded with zeros after the norm, at the bottom and on
@@ -38,6 +38,9 @@ class SwinBlock(TransformerBlock):
 
     Example:
     ```python
+    import keras
+    from keras_simmim.backbones.swin_block import SwinBlock
+
     block = SwinBlock(num_heads=4, mlp_dim=512, window_size=7, shifted=True)
     block(keras.random.normal((8, 14, 14, 128))).shape
     ```
@@ -94,7 +97,7 @@ class SwinBlock(TransformerBlock):
         )
 
     def attend(self, tokens: Tensor, shape: Shape, bias: Tensor | None) -> Tensor:
-        """Self-attention within windows: (B·h·w, D) to (B·h·w, D), `shape` is (h, w, D).
+        """Attend within windows: (B·h·w, D) to (B·h·w, D), where `shape` is (h, w, D).
 
         The windows of an image count as further heads, so that the biases of shifted windows,
         which differ from each other, broadcast over the batch.
@@ -131,22 +134,22 @@ class SwinBlock(TransformerBlock):
         return ops.reshape(maps[:, :height, :width], (-1, dim))
 
     def scores_bias(self, dtype: str) -> Tensor:
-        """What is added to the scores: (1, windows·heads, window², window²)."""
+        """Return what is added to the scores: (1, windows·heads, window², window²)."""
         bias = ops.cast(self.relative_position_bias.bias(), dtype)
         bias = ops.tile(bias, (len(self.separation), 1, 1, 1)) + ops.cast(self.separation, dtype)
         return ops.reshape(bias, (1, -1, *bias.shape[2:]))
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         config = super().get_config()
         del config["layer_scale"], config["depth"]
         return {**config, "window_size": self.window_size, "shifted": self.shifted}
 
 
 def window_separation(size: tuple[int, int], window: int, shift: int) -> np.ndarray:
-    """Which pairs in a window the shift has put side by side: (windows, 1, window², window²).
+    """Mark pairs in a window that only the shift put there: (windows, 1, window², window²).
 
-    0 for a pair of neighbours, −100 for two that lie at opposite ends of the map.
+    0 for a pair of neighbors, −100 for two that lie at opposite ends of the map.
     """
     regions = []
     for length in size:

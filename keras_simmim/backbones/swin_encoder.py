@@ -15,7 +15,7 @@ from keras_simmim.layers.stochastic_depth import StochasticDepth
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class SwinEncoder(keras.layers.Layer):
-    """Runs stages of windowed transformer blocks over patch embeddings (B, h, w, D).
+    """Run stages of windowed transformer blocks over patch embeddings (B, h, w, D).
 
     Every other block's windows are shifted by half a window. Between two stages the map halves
     and its width doubles.
@@ -145,11 +145,11 @@ class SwinEncoder(keras.layers.Layer):
 
     @property
     def strides(self) -> list[int]:
-        """How many input positions every block's output steps by."""
+        """List how many input positions every block's output steps by."""
         return [2**stage for stage, blocks in enumerate(self.stages) for _ in blocks]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, h', w', D')."""
+        """Return (B, h', w', D')."""
         _, height, width, dim = input_shape
         halvings = len(self.options["depths"]) - 1
         # Halving and rounding up n times is dividing by 2ⁿ and rounding up.
@@ -159,7 +159,7 @@ class SwinEncoder(keras.layers.Layer):
     def compute_output_spec(
         self, patches: Tensor, training: bool | None = None, all_blocks: bool = False
     ) -> Any:
-        """What a symbolic call gives."""
+        """Return what a symbolic call gives."""
         specs = [
             keras.KerasTensor((patches.shape[0], *shape[1:]), dtype=self.compute_dtype)
             for shape, blocks in zip(self.stage_shapes, self.stages, strict=True)
@@ -168,5 +168,5 @@ class SwinEncoder(keras.layers.Layer):
         return specs if all_blocks else specs[-1]
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), **self.options}

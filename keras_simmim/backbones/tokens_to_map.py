@@ -11,7 +11,7 @@ from keras_simmim.backend.types import Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class TokensToMap(keras.layers.Layer):
-    """Tokens (B, k + h·w, c) as a map (B, h, w, c) of the image's proportions.
+    """Lay tokens (B, k + h·w, c) out as a map (B, h, w, c) of the image's proportions.
 
     Args:
         image_size: (H, W), which h and w divide alike; k is the smallest number that allows it.
@@ -42,10 +42,10 @@ class TokensToMap(keras.layers.Layer):
         self.size = sizes[0]
 
     def call(self, tokens: Tensor) -> Tensor:
-        """(B, k + h·w, c) → (B, h, w, c)."""
+        """Lay tokens out: (B, k + h·w, c) → (B, h, w, c)."""
         rows, columns = self.size
         return ops.reshape(tokens[:, -rows * columns :], (-1, rows, columns, tokens.shape[-1]))
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "image_size": self.image_size}

@@ -17,7 +17,7 @@ from keras_simmim.layers.transformer_block import TransformerBlock
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class TransformerEncoder(keras.layers.Layer):
-    """Adds positions to patch embeddings (B, h, w, D) and runs transformer blocks over them.
+    """Add positions to patch embeddings (B, h, w, D) and run transformer blocks over them.
 
     Positions come after the mask token has taken a patch's place, so that a hidden patch still
     knows where it is. A class token takes part in the attention and is left out of the features.
@@ -184,7 +184,7 @@ class TransformerEncoder(keras.layers.Layer):
         return [self._to_map(output, shape) for output in outputs]
 
     def _embed_positions(self, patches: Tensor) -> Tensor:
-        """(B, h, w, D) → (B, N, D), the class token first."""
+        """Add positions, and the class token in front: (B, h, w, D) → (B, N, D)."""
         rows, columns = self.grid
         dim = patches.shape[-1]
         tokens = ops.reshape(patches, (-1, rows * columns, dim))
@@ -197,7 +197,7 @@ class TransformerEncoder(keras.layers.Layer):
         return tokens
 
     def _to_map(self, tokens: Tensor, shape: tuple[int, int]) -> Tensor:
-        """(B, N, D) → (B, h, w, D), without the class token."""
+        """Lay tokens out without the class token: (B, N, D) → (B, h, w, D)."""
         if self.class_token is not None:
             tokens = tokens[:, 1:]
         return ops.reshape(tokens, (-1, *shape, tokens.shape[-1]))
@@ -212,11 +212,11 @@ class TransformerEncoder(keras.layers.Layer):
 
     @property
     def strides(self) -> list[int]:
-        """How many input positions every block's output steps by."""
+        """List how many input positions every block's output steps by."""
         return [1] * len(self.blocks)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's own shape."""
+        """Return the input's own shape."""
         return input_shape
 
     def compute_output_spec(
@@ -226,7 +226,7 @@ class TransformerEncoder(keras.layers.Layer):
         all_blocks: bool = False,
         visible: Tensor | None = None,
     ) -> Any:
-        """What a symbolic call gives."""
+        """Return what a symbolic call gives."""
         batch, *grid, dim = patches.shape
         shape = grid if visible is None else (visible.shape[1], 1)
         # A tensor of its own for each block: a functional model tells outputs apart by them.
@@ -236,5 +236,5 @@ class TransformerEncoder(keras.layers.Layer):
         return specs if all_blocks else specs[-1]
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), **self.options}

@@ -37,7 +37,7 @@ def export_saved_model(
     that only train (reconstruction head, mask token, optimizer) stay behind. Signatures:
 
     - "serving_default": "image_bytes", string (B,), JPEG or PNG files, which are decoded, resized
-      and normalised as `keras_simmim.data` does with `training=False`.
+      and normalized as `keras_simmim.data` does with `training=False`.
     - "images": "images", uint8 (B, H, W, C).
     - "embed": as "serving_default".
 
@@ -129,7 +129,7 @@ def write_version(
 
 
 def _class_names(model: ImageModel, given: Sequence[str] | None) -> list[str] | None:
-    """The names of the columns of "probabilities", None without a classifier."""
+    """Name the columns of "probabilities"; None without a classifier."""
     count = model.num_classes
     if count is None:
         if given is not None:

@@ -12,7 +12,7 @@ from keras_simmim.layers.layer_norm import LayerNorm
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class ClassificationHead(keras.layers.Layer):
-    """Pools a feature map, then a fully connected layer and softmax: the stage C.
+    """Pool a feature map, then apply a fully connected layer and softmax: the stage C.
 
     Args:
         num_classes: number of classes, at least 2.
@@ -78,11 +78,11 @@ class ClassificationHead(keras.layers.Layer):
         self.fully_connected.build((None, self.hidden_dim or width))
 
     def call(self, features: Tensor) -> Tensor:
-        """(B, …, c) → float32 probabilities (B, num_classes)."""
+        """Predict float32 probabilities: (B, …, c) → (B, num_classes)."""
         return ops.softmax(self.logits(features))
 
     def logits(self, features: Tensor) -> Tensor:
-        """(B, …, c) → float32 scores before the softmax, (B, num_classes)."""
+        """Score the classes, in float32, before the softmax: (B, …, c) → (B, num_classes)."""
         if self.pooling == "flatten":
             features = ops.reshape(features, (-1, self.pooled_width))
         elif len(features.shape) > 2:
@@ -94,7 +94,7 @@ class ClassificationHead(keras.layers.Layer):
         return ops.cast(self.fully_connected(features), "float32")
 
     def _pool(self, features: Tensor) -> Tensor:
-        """(B, N, c) → (B, c)."""
+        """Pool positions: (B, N, c) → (B, c)."""
         if self.pooling == "mean":
             return ops.mean(features, axis=1)
         query = ops.cast(self.query, features.dtype)
@@ -103,11 +103,11 @@ class ClassificationHead(keras.layers.Layer):
         return ops.sum(features * ops.cast(weights, features.dtype)[..., None], axis=1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, num_classes)."""
+        """Return (B, num_classes)."""
         return (input_shape[0], self.num_classes)
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "num_classes": self.num_classes,
@@ -118,5 +118,5 @@ class ClassificationHead(keras.layers.Layer):
 
 
 def _positions(features: Tensor) -> tuple[int, int]:
-    """Number of positions and width of features (B, …, c)."""
+    """Return the number of positions and the width of features (B, …, c)."""
     return math.prod(features.shape[1:-1]), features.shape[-1]

@@ -1,4 +1,4 @@
-"""The mean and deviation that pixels are normalised with."""
+"""The mean and deviation that pixels are normalized with."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 def per_channel(
     name: str, given: float | tuple[float, ...] | None, imagenet: tuple[float, ...], channels: int
 ) -> tuple[float, ...]:
-    """One value for each channel, from one value, one for each, or ImageNet's.
+    """Return one value for each channel, from one value, one for each, or ImageNet's.
 
     Args:
         name: "mean" or "std", for the error.

@@ -10,14 +10,14 @@ from keras_simmim.backend.types import Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class RunningScale(keras.layers.Layer):
-    """Running mean of M positive values, without the bias of its start, and never tiny.
+    """Average M positive values over time, without the bias of the start, and never tiny.
 
     In training it follows the values it is given; otherwise it says what it has, or, before any
     training, the values themselves.
 
     Args:
         momentum: share of the past that each step keeps, 0 ≤ momentum < 1.
-        floor: smallest scale, above 0: grey images do not blow up the chroma term.
+        floor: smallest scale, above 0: gray images do not blow up the chroma term.
         **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
@@ -55,7 +55,7 @@ class RunningScale(keras.layers.Layer):
         self.weight = self.add_weight(shape=(), name="weight", aggregation="mean", **options)
 
     def call(self, values: Tensor, training: bool = False) -> Tensor:
-        """The scales, float32 (M,), after these values if in training."""
+        """Return the scales, float32 (M,), after these values if in training."""
         values = ops.stop_gradient(ops.cast(values, "float32"))
         mean, weight = ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.weight)
         if training:
@@ -67,9 +67,9 @@ class RunningScale(keras.layers.Layer):
         return ops.maximum(scale, self.floor)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's own shape."""
+        """Return the input's own shape."""
         return input_shape
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "momentum": self.momentum, "floor": self.floor}

@@ -1,4 +1,4 @@
-"""Checkpoints of this and of other libraries, read into a `SimMIM`."""
+"""Presets, and pretrained weights of this and of other libraries, read into a `SimMIM`."""
 
 import pathlib
 from typing import Any
@@ -16,13 +16,13 @@ __all__ = ["load", "save"]
 
 
 def load(address: str, image_shape: tuple[int, int, int] | None = None) -> SimMIM:
-    """Read a checkpoint. Nothing that it holds is executed, and no file outside of it is read.
+    """Read pretrained weights; nothing in them is executed, and no file outside of them is read.
 
     Args:
         address: an official ".pth" file; a ".keras" file; a directory, by
             `SimMIM.save_to_preset` or in Hugging Face's format; or "hf://owner/name".
         image_shape: (H, W, C) of the images to pretrain on, in pixels, to which positions are
-            interpolated; the checkpoint's if None.
+            interpolated; the file's if None.
 
     Raises:
         FileNotFoundError: if there is nothing at the address.
@@ -55,7 +55,7 @@ def _load(address: str, image_shape: tuple[int, int, int] | None) -> SimMIM:
     if (directory / preset_directory.CONFIG).exists():
         return _of_shape(preset_directory.read(directory), image_shape, address)
     arrays, config = read_directory(directory)
-    return from_hugging_face(arrays, config, address, image_shape, **_normalisation(directory))
+    return from_hugging_face(arrays, config, address, image_shape, **_normalization(directory))
 
 
 def _of_shape(model: SimMIM, image_shape: tuple[int, int, int] | None, address: str) -> SimMIM:
@@ -67,8 +67,8 @@ def _of_shape(model: SimMIM, image_shape: tuple[int, int, int] | None, address: 
     return model
 
 
-def _normalisation(directory: pathlib.Path) -> dict[str, Any]:
-    """Mean and deviation of the pixels, where the model says how it was fed."""
+def _normalization(directory: pathlib.Path) -> dict[str, Any]:
+    """Read the mean and deviation of the pixels, where the model says how it was fed."""
     file = directory / "preprocessor_config.json"
     if not file.exists():
         return {}

@@ -43,7 +43,7 @@ _LARGEST_SIDE = 4096
 
 
 def hugging_face_names(name: str, vit: bool) -> tuple[str, ...]:
-    """What Hugging Face calls one of our weights: three names for queries, keys and values."""
+    """Return what Hugging Face calls one of our weights: three names for queries, keys, values."""
     attention = "attention.attention" if vit else "attention.self"
     blocks = {**_BLOCK, "relative_position_bias": attention}
     translated = torch_name(name, _VIT if vit else _SWIN)
@@ -62,16 +62,16 @@ def from_hugging_face(
     config: Mapping[str, Any],
     source: str,
     image_shape: tuple[int, int, int] | None = None,
-    **normalisation: Any,
+    **normalization: Any,
 ) -> SimMIM:
-    """A SimMIM with the architecture and the weights of a Hugging Face model.
+    """Make a SimMIM with the architecture and the weights of a Hugging Face model.
 
     Args:
         arrays: the weights by name.
         config: the contents of config.json.
         source: where the model comes from, for errors.
         image_shape: (H, W, C) of the images to pretrain on, in pixels; the model's if None.
-        **normalisation: `mean` and `std` of `SimMIM`.
+        **normalization: `mean` and `std` of `SimMIM`.
 
     Raises:
         ValueError: for another architecture, or weights that do not fit; it lists them.
@@ -88,7 +88,7 @@ def from_hugging_face(
         backbone = _vit(config) if kind == "vit" else _swin(config)
     except KeyError as error:
         raise ValueError(f"{source}: config.json has no {error}.") from error
-    model = paper_simmim(backbone, **normalisation)
+    model = paper_simmim(backbone, **normalization)
     load_weights(model, arrays, lambda name: hugging_face_names(name, kind == "vit"), source)
     return resized(model, image_shape)
 

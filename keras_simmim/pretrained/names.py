@@ -19,14 +19,14 @@ _CONSTANTS = re.compile(r"(relative_position_index|attn_mask|relative_coords_tab
 def load_weights(
     model: SimMIM, arrays: Mapping[str, np.ndarray], rename: Rename, source: str
 ) -> None:
-    """Give a model all weights of a checkpoint, or none.
+    """Give a model all weights of a pretrained model, or none.
 
     Args:
         model: the model to fill.
-        arrays: the checkpoint's arrays by name, laid out as torch has them.
+        arrays: its arrays by name, laid out as torch has them.
         rename: from the name of one of our weights to the names of the arrays that make it up,
             to be joined along their first axis.
-        source: where the checkpoint comes from, for errors.
+        source: where it comes from, for errors.
 
     Raises:
         ValueError: for arrays that are missing, left over or of another shape; it lists them,
@@ -57,7 +57,7 @@ def load_weights(
 
 
 def resized(model: SimMIM, image_shape: tuple[int, int, int] | None) -> SimMIM:
-    """The same model for images of another size; itself where the size is None or its own."""
+    """Return the same model for images of another size, or itself if that is None or its own."""
     if image_shape is None or tuple(image_shape) == model.backbone.image_shape:
         return model
     backbone = model.backbone.resize(image_shape)
@@ -69,7 +69,7 @@ def resized(model: SimMIM, image_shape: tuple[int, int, int] | None) -> SimMIM:
 
 
 def named_weights(model: SimMIM) -> dict[str, Tensor]:
-    """The trainable weights of backbone, mask token and head, by their paths in the model."""
+    """Give the trainable weights of backbone, mask token and head by their names."""
     weights = model.backbone.named_weights()
     if model.mask_token is not None:
         weights["mask_token"] = model.mask_token
@@ -88,7 +88,7 @@ def torch_name(name: str, layers: Mapping[str, str]) -> str:
 
 
 def as_keras(arrays: list[np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Torch's layout to Keras': kernels transposed, axes of length 1 in front left out."""
+    """Convert torch's layout to Keras': transpose kernels, leave out axes of length 1 in front."""
     if any(array.ndim == 0 or array.shape[1:] != arrays[0].shape[1:] for array in arrays):
         return np.empty(0)
     array: Any = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

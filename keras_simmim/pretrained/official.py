@@ -49,7 +49,7 @@ _BLOCK = {
 
 
 def official_name(name: str, vit: bool) -> tuple[str]:
-    """What the official code calls one of our weights."""
+    """Return what the official code calls one of our weights."""
     parts = torch_name(name, _VIT if vit else _SWIN).split(".")
     if "blocks" in parts:
         parts = [_BLOCK.get(part, part) for part in parts]
@@ -62,7 +62,7 @@ def from_official(
     source: str,
     image_shape: tuple[int, int, int] | None = None,
 ) -> SimMIM:
-    """A SimMIM with the architecture and the weights of an official checkpoint.
+    """Make a SimMIM with the architecture and the weights of an official checkpoint.
 
     The architecture follows from the shapes of the arrays; what they do not show, the size of
     Swin's images, from the configuration that the checkpoint holds, or is 192.
@@ -140,7 +140,7 @@ def _swin(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> back
 
 
 def _count(arrays: Mapping[str, np.ndarray], pattern: str) -> int:
-    """One more than the largest number that the pattern finds among the names."""
+    """Count from 0 to the largest number that the pattern finds among the names."""
     found = [int(match[1]) for match in (re.match(pattern, name) for name in arrays) if match]
     if not found:
         raise KeyError(pattern)
@@ -148,7 +148,7 @@ def _count(arrays: Mapping[str, np.ndarray], pattern: str) -> int:
 
 
 def _window(offsets: int) -> int:
-    """The side of the square whose table has this many offsets, (2·side − 1)²."""
+    """Return the side of the square whose table has this many offsets, (2·side − 1)²."""
     return (round(offsets**0.5) + 1) // 2
 
 

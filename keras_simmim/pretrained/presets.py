@@ -14,10 +14,10 @@ from keras_simmim.models.simmim import SimMIM
 
 
 def from_preset(name: str, **arguments: Any) -> SimMIM:
-    """Make the preset of this name, or read a checkpoint.
+    """Make the preset of this name, or read pretrained weights.
 
     Raises:
-        ValueError: for an unknown name, or a checkpoint that does not fit.
+        ValueError: for an unknown name, or weights that do not fit.
     """
     presets: dict[str, Callable[..., SimMIM]] = {
         "article_cnn": article_cnn,
@@ -47,7 +47,7 @@ def from_preset(name: str, **arguments: Any) -> SimMIM:
 def article_cnn(
     image_shape: tuple[int, int, int] = (224, 224, 3), *, num_classes: int, seed: int = 0
 ) -> SimMIM:
-    """The article's case study, which learns from labels.
+    """Build the article's case study, which learns from labels.
 
     One 3×3 convolution to 64 channels with ReLU, features ⊙ a random mask of half the positions,
     the mean over channels, softmax(FC(·)). Compiled with Adam at 1e-3.
@@ -61,7 +61,10 @@ def article_cnn(
 
     Example:
     ```python
-    model = article_cnn((32, 32, 3), num_classes=10)
+    import keras_simmim as ks
+    import numpy as np
+
+    model = ks.presets.article_cnn((32, 32, 3), num_classes=10)
     model(np.zeros((2, 32, 32, 3))).shape   # (2, 10)
     ```
     """
@@ -80,7 +83,7 @@ def article_cnn(
 def article_learned_mask(
     image_shape: tuple[int, int, int] = (224, 224, 3), *, num_classes: int
 ) -> SimMIM:
-    """The article's sample network as it was meant, which learns from labels.
+    """Build the article's sample network as it was meant, which learns from labels.
 
     One 3×3 convolution to 64 channels, a linear layer 64→1 that dims every position by a factor
     between 0 and 1, the mean over space, and two linear layers, 64→10→classes. Compiled with
@@ -94,7 +97,10 @@ def article_learned_mask(
 
     Example:
     ```python
-    model = article_learned_mask((32, 32, 3), num_classes=10)
+    import keras_simmim as ks
+    import numpy as np
+
+    model = ks.presets.article_learned_mask((32, 32, 3), num_classes=10)
     model(np.zeros((2, 32, 32, 3))).shape   # (2, 10)
     ```
     """
@@ -116,7 +122,7 @@ def multimodal_vit_tiny(
     num_classes: int | None = None,
     seed: int = 0,
 ) -> SimMIM:
-    """Color, space and texture in three cumulative rounds, on a ViT of 192 dimensions.
+    """Build a ViT of 192 dimensions under color, space and texture in three cumulative rounds.
 
     The patch is the largest divisor of both sides up to 16 pixels that leaves at least eight
     patches a side, where there is one (224→16, 96→12, 64→8, 32→4). The masks hide pixels, in
@@ -135,7 +141,9 @@ def multimodal_vit_tiny(
 
     Example:
     ```python
-    model = multimodal_vit_tiny((32, 32, 3))
+    import keras_simmim as ks
+
+    model = ks.presets.multimodal_vit_tiny((32, 32, 3))
     model.backbone.feature_shape   # (8, 8, 192)
     ```
     """
@@ -161,8 +169,8 @@ def multimodal_vit_tiny(
     return model
 
 
-def paper_simmim(backbone: backbones.Backbone, seed: int = 0, **normalisation: Any) -> SimMIM:
-    """The paper's arrangement around a ViT or Swin.
+def paper_simmim(backbone: backbones.Backbone, seed: int = 0, **normalization: Any) -> SimMIM:
+    """Put the paper's arrangement around a ViT or Swin.
 
     Blocks of 32 pixels, of which 0.6 are hidden by a mask token after the patch embedding, and
     one linear layer to the pixels. Where 32 pixels do not fit twice into a side, or do not divide
@@ -172,7 +180,7 @@ def paper_simmim(backbone: backbones.Backbone, seed: int = 0, **normalisation: A
     Args:
         backbone: the network to pretrain.
         seed: of the masks.
-        **normalisation: `mean` and `std` of `SimMIM`.
+        **normalization: `mean` and `std` of `SimMIM`.
 
     Source: Xie et al., "SimMIM: A Simple Framework for Masked Image Modeling", CVPR 2022.
     """
@@ -180,7 +188,7 @@ def paper_simmim(backbone: backbones.Backbone, seed: int = 0, **normalisation: A
     side = math.gcd(rows, columns)
     largest = max(min(32 // backbone.patch_size, side // 2), 1)
     block = max(size for size in range(1, largest + 1) if side % size == 0)
-    model = SimMIM(backbone, masking.SpatialMasking(0.6, block, seed=seed), **normalisation)
+    model = SimMIM(backbone, masking.SpatialMasking(0.6, block, seed=seed), **normalization)
     model.compile(keras.optimizers.AdamW(1e-4, weight_decay=0.05, global_clipnorm=5.0))
     return model
 
@@ -188,7 +196,7 @@ def paper_simmim(backbone: backbones.Backbone, seed: int = 0, **normalisation: A
 def simmim_vit(
     image_shape: tuple[int, int, int], hidden_dim: int, num_heads: int, seed: int
 ) -> SimMIM:
-    """The paper's ViT with 12 blocks and patches of 16 pixels, in the official variant."""
+    """Build the paper's ViT with 12 blocks and patches of 16 pixels, in the official variant."""
     backbone = backbones.ViT(
         image_shape,
         patch_size=16,
@@ -214,37 +222,37 @@ def simmim_swin(
     window_size: int,
     seed: int,
 ) -> SimMIM:
-    """The paper's Swin, whose heads have 32 channels."""
+    """Build the paper's Swin, whose heads have 32 channels."""
     num_heads = tuple(hidden_dim * 2**stage // 32 for stage in range(len(depths)))
     backbone = backbones.Swin(image_shape, 4, hidden_dim, depths, num_heads, window_size, seed=seed)
     return paper_simmim(backbone, seed)
 
 
 def simmim_vit_tiny(image_shape: tuple[int, int, int] = (224, 224, 3), seed: int = 0) -> SimMIM:
-    """The paper's SimMIM on a ViT of 192 dimensions and 3 heads (DeiT-Tiny's; not published)."""
+    """Build the paper's SimMIM on a ViT of 192 dimensions and 3 heads (DeiT-Tiny's; unpublished)."""
     return simmim_vit(image_shape, 192, 3, seed)
 
 
 def simmim_vit_small(image_shape: tuple[int, int, int] = (224, 224, 3), seed: int = 0) -> SimMIM:
-    """The paper's SimMIM on a ViT of 384 dimensions and 6 heads (DeiT-Small's; not published)."""
+    """Build the paper's SimMIM on a ViT of 384 dimensions and 6 heads (DeiT-Small's; unpublished)."""
     return simmim_vit(image_shape, 384, 6, seed)
 
 
 def simmim_vit_base(image_shape: tuple[int, int, int] = (224, 224, 3), seed: int = 0) -> SimMIM:
-    """The paper's SimMIM on ViT-B: 768 dimensions, 12 heads."""
+    """Build the paper's SimMIM on ViT-B: 768 dimensions, 12 heads."""
     return simmim_vit(image_shape, 768, 12, seed)
 
 
 def simmim_swin_tiny(image_shape: tuple[int, int, int] = (192, 192, 3), seed: int = 0) -> SimMIM:
-    """The paper's SimMIM on Swin-T: 96 dimensions, windows of 6 (not published)."""
+    """Build the paper's SimMIM on Swin-T: 96 dimensions, windows of 6 (not published)."""
     return simmim_swin(image_shape, 96, (2, 2, 6, 2), 6, seed)
 
 
 def simmim_swin_base(image_shape: tuple[int, int, int] = (192, 192, 3), seed: int = 0) -> SimMIM:
-    """The paper's SimMIM on Swin-B: 128 dimensions, windows of 6."""
+    """Build the paper's SimMIM on Swin-B: 128 dimensions, windows of 6."""
     return simmim_swin(image_shape, 128, (2, 2, 18, 2), 6, seed)
 
 
 def simmim_swin_large(image_shape: tuple[int, int, int] = (192, 192, 3), seed: int = 0) -> SimMIM:
-    """The paper's SimMIM on Swin-L: 192 dimensions, windows of 12."""
+    """Build the paper's SimMIM on Swin-L: 192 dimensions, windows of 12."""
     return simmim_swin(image_shape, 192, (2, 2, 18, 2), 12, seed)

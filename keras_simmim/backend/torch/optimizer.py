@@ -13,7 +13,7 @@ _AdamW: Any = type(keras.optimizers.AdamW.__new__(keras.optimizers.AdamW))
 
 
 class AdamW(_AdamW):
-    """What `SelectiveAdamW` is made of: one temporary of the size of all weights, in place of five.
+    """What `SelectiveAdamW` is made of: one temporary of the size of all weights, instead of five.
 
     On CPUs, fresh memory costs more than the arithmetic.
     """
