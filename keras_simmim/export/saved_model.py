@@ -73,8 +73,13 @@ def export_saved_model(
 
     Example:
     ```python
-    folder = export_saved_model(model, "models/cells", card={"data": "noise", "seed": 0})
-    ServedModel(folder).predict(images=images)["embedding"].shape   # (8, 16)
+    import keras_simmim as ks
+    import numpy as np
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), (8,), strides=4)
+    folder = ks.export.export_saved_model(backbone, "models/cells", card={"data": "noise"})
+    images = np.zeros((2, 16, 24, 3), "uint8")
+    ks.export.ServedModel(folder).predict(images=images)["embedding"].shape   # (2, 8)
     ```
     """
     image_model = as_image_model(model, mean, std)

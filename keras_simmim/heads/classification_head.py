@@ -29,7 +29,10 @@ class ClassificationHead(keras.layers.Layer):
 
     Example:
     ```python
-    ClassificationHead(10)(keras.random.normal((8, 7, 7, 64))).shape   # (8, 10), rows sum to 1
+    import keras
+    import keras_simmim as ks
+
+    ks.heads.ClassificationHead(10)(keras.random.normal((8, 7, 7, 64))).shape   # (8, 10)
     ```
     """
 

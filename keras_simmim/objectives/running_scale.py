@@ -27,8 +27,12 @@ class RunningScale(keras.layers.Layer):
 
     Example:
     ```python
-    scale = RunningScale(momentum=0.9, floor=0.05)
-    ops.convert_to_numpy(scale(ops.convert_to_tensor([2.0, 0.0]), training=True))   # [2., 0.05]
+    import keras_simmim as ks
+    from keras import ops
+
+    scale = ks.objectives.RunningScale(momentum=0.9, floor=0.05)
+    sizes = ops.convert_to_tensor([2.0, 0.0])
+    ops.convert_to_numpy(scale(sizes, training=True))   # [2., 0.05]
     ```
     """
 

@@ -229,12 +229,12 @@ def simmim_swin(
 
 
 def simmim_vit_tiny(image_shape: tuple[int, int, int] = (224, 224, 3), seed: int = 0) -> SimMIM:
-    """Build the paper's SimMIM on a ViT of 192 dimensions and 3 heads (DeiT-Tiny's; unpublished)."""
+    """Build the paper's SimMIM on an unpublished ViT of 192 dimensions and 3 heads."""
     return simmim_vit(image_shape, 192, 3, seed)
 
 
 def simmim_vit_small(image_shape: tuple[int, int, int] = (224, 224, 3), seed: int = 0) -> SimMIM:
-    """Build the paper's SimMIM on a ViT of 384 dimensions and 6 heads (DeiT-Small's; unpublished)."""
+    """Build the paper's SimMIM on an unpublished ViT of 384 dimensions and 6 heads."""
     return simmim_vit(image_shape, 384, 6, seed)
 
 

@@ -13,7 +13,7 @@ class Measured(NamedTuple):
             that is differentiated.
         outputs: what the model predicts, of any shape, such as "probabilities".
         targets: what each output is compared with.
-        weights: what each target counts, shaped as the targets or as their first axis.
+        weights: what each target counts, (B,) or of more of the target's axes, as Keras has it.
     """
 
     losses: dict[str, tuple[Tensor, Tensor]]
