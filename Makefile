@@ -3,20 +3,29 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train test test-tensorflow test-jax test-torch lint bench clean
+BACKENDS := tensorflow jax torch
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 20
+
+.PHONY: train test $(BACKENDS:%=test-%) test-long $(BACKENDS:%=test-long-%) lint bench clean
 
 train: $(VENV)/.train
 	$(BIN)/python examples/train.py
 
-test: lint test-tensorflow test-jax test-torch
+# Twelve minutes on two idle cores, installation included; test-long takes forty more.
+test: lint $(BACKENDS:%=test-%)
 
-lint: $(VENV)/.all
+test-long: $(BACKENDS:%=test-long-%)
+
+lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test-tensorflow test-jax test-torch: test-%: $(VENV)/.all
-	KERAS_BACKEND=$* $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+$(BACKENDS:%=test-%): test-%: $(VENV)/.test
+	KERAS_BACKEND=$* $(PYTEST)
+
+$(BACKENDS:%=test-long-%): test-long-%: $(VENV)/.all
+	KERAS_BACKEND=$* $(PYTEST) -m long
 
 # Every question of benchmarks/README.md that is about time, in 40 minutes; OFFICIAL is a checkout
 # of microsoft/SimMIM.
@@ -32,6 +41,10 @@ $(BIN)/python:
 
 $(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable ".[examples]"
+	touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable ".[test]"
 	touch $@
 
 $(VENV)/.all: pyproject.toml constraints.txt | $(BIN)/python

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -44,6 +45,72 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 IMAGE_SHAPE = (16, 24, 3)
+PEAKS = pytest.StashKey[list[int]]()
+
+
+def pytest_configure(config):
+    """Start the list of the test processes' peaks of memory."""
+    config.stash[PEAKS] = []
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Do not even import a module that is long as a whole: what it needs may not be installed."""
+    if config.option.markexpr == "not long" and collection_path.suffix == ".py":
+        return "\npytestmark = pytest.mark.long\n" in collection_path.read_text() or None
+    return None
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out, on JAX and torch, the tests that depend on no backend."""
+    if keras.backend.backend() == "tensorflow":
+        return
+    left_out = [item for item in items if item.get_closest_marker("any_backend")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("any_backend")]
+
+
+def pytest_sessionfinish(session):
+    """Tell the process that prints, or remember, this one's peak of memory in MB."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["peak"] = peak
+    elif not session.config.stash[PEAKS]:
+        session.config.stash[PEAKS].append(peak)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Remember the peak of memory of a worker, unless it crashed."""
+    node.config.stash[PEAKS] += [node.workeroutput["peak"]] if hasattr(node, "workeroutput") else []
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Print the peaks of memory."""
+    peaks = ", ".join(map(str, config.stash[PEAKS]))
+    terminalreporter.write_line(f"peak memory of the test processes: {peaks} MB")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs_of_one_module():
+    """Free what was compiled for a module after its last test."""
+    keras.utils.set_random_seed(0)
+    yield
+    gc.collect()
+    match keras.backend.backend():
+        case "jax":
+            import jax
+
+            jax.clear_caches()
+        case "tensorflow":
+            from tensorflow.python.eager import context
+
+            context.context().clear_kernel_cache()
+        case "torch":
+            import torch
+
+            torch.compiler.reset()
 
 
 @pytest.fixture(autouse=True)

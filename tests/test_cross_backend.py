@@ -6,6 +6,9 @@ import sys
 
 import keras
 import numpy as np
+import pytest
+
+pytestmark = pytest.mark.long
 
 BACKENDS = ("tensorflow", "jax", "torch")
 

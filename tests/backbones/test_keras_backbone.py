@@ -79,6 +79,7 @@ def test_resnet():
         from_keras(model, mask_at="conv2_block1_1_conv")
 
 
+@pytest.mark.long
 def test_convnext():
     arguments = {"include_top": False, "weights": None, "input_shape": (32, 32, 3)}
     model = keras.applications.ConvNeXtTiny(include_preprocessing=False, **arguments)
@@ -96,6 +97,7 @@ def test_a_model_that_normalises_is_refused():
         from_keras(model)
 
 
+@pytest.mark.long
 def test_the_vit_of_keras_hub():
     with warnings.catch_warnings():
         # Its dependencies' own deprecations.
@@ -111,6 +113,7 @@ def test_the_vit_of_keras_hub():
         from_keras(model, mask_at=layer)
 
 
+@pytest.mark.long
 def test_the_csp_dark_net_of_keras_cv():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -7,6 +7,8 @@ from keras import ops
 
 import keras_simmim as ks
 
+pytestmark = pytest.mark.long
+
 BACKBONES = {
     "vit": lambda: ks.backbones.ViT(
         (16, 16, 3),

@@ -13,6 +13,8 @@ from serving_emulator import Rest
 
 import keras_simmim as ks
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

@@ -8,6 +8,8 @@ import pytest
 
 import keras_simmim as ks
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):

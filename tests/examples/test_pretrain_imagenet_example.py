@@ -10,6 +10,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import keras_simmim as ks
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):

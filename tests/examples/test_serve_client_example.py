@@ -9,6 +9,8 @@ import pytest
 from encoded_images import encoded
 from serving_emulator import Grpc, Rest
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+pytestmark = pytest.mark.long
+
 SCRIPT = Path(__file__).parents[2] / "examples" / "train.py"
 SUMMARY = {
     "backend",

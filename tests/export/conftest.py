@@ -1,6 +1,6 @@
 """One export of each kind of model, and photographs of odd sizes to send to them."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections import UserDict
 from dataclasses import dataclass
 
 import keras
@@ -43,32 +43,39 @@ def bands():
     return ks.SimMIM(backbone, masking, classifier=head, dtype="mixed_bfloat16")
 
 
+class Exports(UserDict):
+    """The exports by kind, each made when it is first asked for."""
+
+    def __init__(self, kinds, folder, alone):
+        super().__init__()
+        self.kinds, self.folder, self.alone = kinds, folder, alone
+
+    def __missing__(self, kind):
+        if kind == "embeddings":
+            self.alone.append(kind)
+        model, arguments = self.kinds[kind]()
+        path = ks.export.export_saved_model(model, self.folder / kind, **arguments)
+        self[kind] = Export(model, path, ks.export.ServedModel(path))
+        return self[kind]
+
+
 @pytest.fixture(scope="session")
 def exports(make_model, tmp_path_factory, tensorflow_process):
     """The exports by kind."""
-    folder = tmp_path_factory.mktemp("models")
+    card = {"data": "noise", "metrics": {"accuracy": 0.123456}}
     noise = np.random.default_rng(2).integers(0, 256, (3, 20, 30, 3), dtype="uint8")
     kinds = {
-        "embeddings": (make_model(), {}),
-        "classes": (
-            trained(make_model(num_classes=3)),
-            {"warmup_images": noise, "card": {"data": "noise", "metrics": {"accuracy": 0.123456}}},
+        "embeddings": lambda: (make_model(), {}),
+        "classes": lambda: (trained(make_model(num_classes=3)), {"card": card}),
+        "warmed up": lambda: (make_model(num_classes=3), {"warmup_images": noise}),
+        "classifier": lambda: (grey_classifier(), {}),
+        "backbone": lambda: (
+            ks.backbones.ConvNet((12, 20, 3)),
+            {"mean": (1, 2, 3), "std": 70},
         ),
-        "classifier": (grey_classifier(), {}),
-        "backbone": (ks.backbones.ConvNet((12, 20, 3)), {"mean": (1, 2, 3), "std": 70}),
-        "bands": (bands(), {"class_names": ["field", "forest"]}),
+        "bands": lambda: (bands(), {"class_names": ["field", "forest"]}),
     }
-
-    def export(kind):
-        model, arguments = kinds[kind]
-        path = ks.export.export_saved_model(model, folder / kind, **arguments)
-        return Export(model, path, ks.export.ServedModel(path))
-
-    tensorflow_process.append("embeddings")
-    # TensorFlow traces one graph at a time; two processes work side by side.
-    workers = 1 if keras.backend.backend() == "tensorflow" else 2
-    with ThreadPoolExecutor(workers) as pool:
-        return dict(zip(kinds, pool.map(export, kinds), strict=True))
+    return Exports(kinds, tmp_path_factory.mktemp("models"), tensorflow_process)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):

@@ -15,6 +15,7 @@ def backbone(layer):
     return ks.backbones.from_keras(keras.Model(images, features))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("tensorflow_process")
 def test_a_layer_in_a_module_is_exported(tmp_path):
     model = backbone(Halve())

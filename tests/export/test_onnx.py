@@ -8,6 +8,8 @@ import pytest
 
 import keras_simmim as ks
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.usefixtures("tensorflow_process")
 def test_onnxruntime_gives_what_predict_gives(make_model, images, tmp_path):

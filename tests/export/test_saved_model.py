@@ -10,7 +10,15 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import keras_simmim as ks
 
-KINDS = ("embeddings", "classes", "classifier", "backbone")
+# Elsewhere an export takes a process with TensorFlow.
+EXPORTS = pytest.mark.long if keras.backend.backend() != "tensorflow" else ()
+KINDS = (
+    pytest.param("classes", marks=EXPORTS),
+    *(
+        pytest.param(kind, marks=pytest.mark.long)
+        for kind in ("embeddings", "classifier", "backbone")
+    ),
+)
 
 
 def predicted(model, pixels):
@@ -54,6 +62,16 @@ def test_files_and_pixels_give_what_predict_gives(exports, photographs, kind):
             np.testing.assert_allclose(answer[output], expected[output], atol=1e-4, err_msg=name)
 
 
+@pytest.mark.parametrize("kind", KINDS[:1])
+def test_one_bad_image_fails_its_request_and_is_named(exports, photographs, kind):
+    served = exports[kind].served
+    one, other = [path.read_bytes() for path in sorted(photographs.iterdir())[:2]]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"image_bytes\] \[2\] \[is not"):
+        served.predict([one, other, b"?", one])
+    assert served.predict([one, other])["probabilities"].shape == (2, 3)
+
+
+@pytest.mark.long
 def test_one_image_at_a_time_gives_the_same(exports, photographs):
     served = exports["classes"].served
     files = [path.read_bytes() for path in sorted(photographs.iterdir())[:3]]
@@ -62,6 +80,7 @@ def test_one_image_at_a_time_gives_the_same(exports, photographs):
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
+@pytest.mark.long
 def test_every_column_has_its_name(exports, images):
     pixels = np.zeros((2, 16, 16, 1), "uint8")
     names = exports["classifier"].served.predict(images=pixels)["classes"]
@@ -70,6 +89,7 @@ def test_every_column_has_its_name(exports, images):
     assert names.tolist() == [[b"0", b"1", b"2"]]
 
 
+@pytest.mark.long
 def test_other_channels_and_bfloat16_take_pixels_and_give_float32(exports):
     export = exports["bands"]
     pixels = np.random.default_rng(4).integers(0, 256, (3, 16, 24, 5), dtype="uint8")
@@ -95,7 +115,7 @@ def nodes(path):
         yield from function.node_def
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "bands"])
+@pytest.mark.parametrize("kind", [*KINDS, pytest.param("bands", marks=pytest.mark.long)])
 def test_the_graph_has_standard_operations_only(exports, kind):
     found = {node.op for node in nodes(exports[kind].path)}
     functions = {name for name in found if name.startswith("__inference")}
@@ -117,6 +137,7 @@ def test_weights_that_only_train_stay_behind(exports, kind):
     assert shapes == sorted(used)
 
 
+@pytest.mark.long
 def test_saved_model_cli_shows_the_names(exports, monkeypatch, capsys):
     from tensorflow.python.tools import saved_model_cli
 
@@ -138,6 +159,7 @@ def test_saved_model_cli_shows_the_names(exports, monkeypatch, capsys):
     assert "dtype: DT_UINT8\n        shape: (-1, 16, 24, 3)" in shown
 
 
+@pytest.mark.long
 def test_the_card_says_what_is_known_and_what_is_not(exports):
     card = Path(exports["classes"].path, "README.md").read_text()
     for line in (
@@ -154,15 +176,16 @@ def test_the_card_says_what_is_known_and_what_is_not(exports):
     assert "- metrics: not stated" in plain
 
 
+@pytest.mark.long
 def test_every_warmup_request_is_answered(exports):
     from tensorflow_serving.apis import prediction_log_pb2
 
-    export = exports["classes"]
+    export = exports["warmed up"]
     file = f"{export.path}/assets.extra/tf_serving_warmup_requests"
     seen = []
     for record in tf.data.TFRecordDataset(file).as_numpy_iterator():
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-        assert request.model_spec.name == "classes"
+        assert request.model_spec.name == "warmed up"
         signature = request.model_spec.signature_name
         inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
         answer = export.served.predict(**inputs, signature=signature)

@@ -99,7 +99,7 @@ def test_it_learns_what_can_be_learned_and_not_shuffled_labels(simmim):
     assert right["loss"] < 0.6
 
 
-@pytest.mark.parametrize("pooling", ["mean", "attention"])
+@pytest.mark.parametrize("pooling", ["mean", pytest.param("attention", marks=pytest.mark.long)])
 def test_frozen_only_the_head_learns(simmim, images, pooling):
     classifier = classifier_of(simmim, frozen=True, pooling=pooling)
     before = values(classifier.backbone.weights)
@@ -149,7 +149,14 @@ def test_the_automatic_recipe_is_scaled_to_the_run(simmim, images):
     assert optimizer.multiplier(classifier.backbone.stem.kernel) == 0.65**3
 
 
-@pytest.mark.parametrize("given", ["auto", "official", None])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "auto",
+        pytest.param("official", marks=pytest.mark.long),
+        pytest.param(None, marks=pytest.mark.long),
+    ],
+)
 def test_it_is_saved_with_everything(simmim, images, tmp_path, given):
     recipe = given
     if given == "official":
@@ -178,6 +185,7 @@ def test_it_comes_from_files_backbones_and_other_sizes(simmim, images, tmp_path)
     assert larger.predict(np.zeros((2, 24, 24, 3)), verbose=0).shape == (2, 3)
 
 
+@pytest.mark.long
 def test_any_backbone_will_do(images):
     backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
     classifier = ks.ImageClassifier.from_pretrained(backbone, 3, recipe="auto", rand_augment=0)
@@ -259,6 +267,7 @@ def test_sources_and_losses_that_do_not_fit_are_refused(simmim):
         classifier_of(simmim).compile("adam", loss="mse")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"], indirect=True)
 def test_half_precision_trains(images, precision):
     backbone = ks.backbones.ViT((16, 24, 3), 4, num_layers=1, num_heads=2, hidden_dim=16)

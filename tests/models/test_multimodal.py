@@ -189,7 +189,11 @@ def test_pictures_of_every_round(semi_supervised, images):
 
 
 @pytest.mark.parametrize(
-    "aggregator_class", [ks.aggregation.ConcatAggregation, ks.aggregation.AttentionAggregation]
+    "aggregator_class",
+    [
+        ks.aggregation.AttentionAggregation,
+        pytest.param(ks.aggregation.ConcatAggregation, marks=pytest.mark.long),
+    ],
 )
 def test_learned_aggregators_learn(aggregator_class, images, labels):
     model = make("pixels", num_classes=3, aggregator=aggregator_class())
@@ -234,6 +238,7 @@ def test_grey_images_have_no_color_to_predict_from_masked_features():
         ks.SimMIM(backbone, masking(2))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"], indirect=True)
 def test_half_precision_trains(precision, images):
     model = make("features")

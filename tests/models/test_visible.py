@@ -134,6 +134,7 @@ def test_it_learns_and_every_weight_moves():
     assert model.mask_token is None
 
 
+@pytest.mark.long
 def test_labels_teach_by_the_visible_positions(images, labels):
     model = make_visible(classifier=ks.heads.ClassificationHead(3), embedding_metrics=True)
     model.compile(keras.optimizers.Adam(1e-3))
@@ -154,6 +155,7 @@ def test_it_is_saved_and_shows_its_reconstructions(model, images, tmp_path):
     assert np.abs(difference).max() <= 1
 
 
+@pytest.mark.long
 def test_learned_masks_may_choose_what_is_visible(images):
     model = make_visible(mask_generator=ks.masking.LearnedMasking(0.6, 2))
     model.compile(keras.optimizers.Adam(1e-3))
@@ -161,6 +163,7 @@ def test_learned_masks_may_choose_what_is_visible(images):
     assert np.isfinite([*logs["loss"], *logs["ranking_loss"]]).all()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("precision", ["mixed_bfloat16"], indirect=True)
 def test_half_precision_trains(images, precision):
     model = make_visible()

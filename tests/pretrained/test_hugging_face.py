@@ -17,6 +17,8 @@ from keras_simmim.backbones import transformer_block
 from keras_simmim.pretrained.hugging_face import hugging_face_names
 from keras_simmim.pretrained.names import as_keras, named_weights
 
+pytestmark = pytest.mark.long
+
 VIT = {
     "image_size": 16,
     "patch_size": 4,

@@ -50,13 +50,18 @@ def test_the_articles_networks(name, data, tmp_path):
 @pytest.mark.parametrize(
     ("image_shape", "patch", "block"),
     [
-        ((224, 224, 3), 16, 32),
         ((96, 96, 3), 12, 24),
-        ((64, 64, 3), 8, 16),
-        ((32, 32, 3), 4, 8),
-        ((64, 96, 5), 8, 16),
-        ((44, 44, 3), 4, 4),
-        ((6, 8, 3), 2, 2),
+        *(
+            pytest.param(*sizes, marks=pytest.mark.long)
+            for sizes in (
+                ((224, 224, 3), 16, 32),
+                ((64, 64, 3), 8, 16),
+                ((32, 32, 3), 4, 8),
+                ((64, 96, 5), 8, 16),
+                ((44, 44, 3), 4, 4),
+                ((6, 8, 3), 2, 2),
+            )
+        ),
     ],
 )
 def test_sizes_fit_the_image(image_shape, patch, block):
@@ -106,6 +111,7 @@ PAPER = {
 }
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("name", PAPER)
 def test_the_papers_networks(name, monkeypatch):
     """Their arguments only: the large ones take long to build."""

@@ -12,6 +12,8 @@ import torch
 
 from keras_simmim.pretrained.pth import read_pth
 
+pytestmark = pytest.mark.any_backend
+
 
 @pytest.mark.parametrize(
     "dtype",
@@ -275,6 +277,7 @@ print(read_pth(sys.argv[1])[0]["a"].tolist())
 """
 
 
+@pytest.mark.long
 def test_it_reads_where_torch_is_not_installed(tmp_path):
     torch.save({"model": {"a": torch.arange(3.0)}}, tmp_path / "a.pth")
     command = [sys.executable, "-c", WITHOUT_TORCH, str(tmp_path / "a.pth")]

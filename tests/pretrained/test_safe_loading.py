@@ -145,13 +145,21 @@ def targets(tmp_path_factory):
 
 # Keras warns of an optimizer's state that does not fit, and goes on without it.
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("name", ["pth", "keras", "preset", "checkpoints"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("pth", marks=pytest.mark.any_backend),
+        "keras",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("preset", "checkpoints")),
+    ],
+)
 @settings(max_examples=8)
 @given(seed=st.integers(0, 2**32))
 def test_damaged_input_meets_documented_errors(targets, name, seed):
     targets[name](seed)
 
 
+@pytest.mark.any_backend
 def test_a_folder_of_damaged_images_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(fuzz, "BATCH", 14)
     fuzz.images(tmp_path, fuzz.Fuzz(0))()

@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import keras
+import pytest
+
+pytestmark = pytest.mark.long
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "endurance.py"
 

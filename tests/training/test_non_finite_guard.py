@@ -44,7 +44,7 @@ def with_running_state(make_model):
     )
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.nan, pytest.param(np.inf, marks=pytest.mark.long)])
 def test_a_poisoned_batch_changes_nothing(make_model, images, labels, value):
     model = with_running_state(make_model)
     # Keras 3.15 cannot call fit twice with averages on JAX, whatever the model.
@@ -112,7 +112,11 @@ def without_scale(model):
     return [np.array(ops.convert_to_numpy(v)) for v in [*variables, *inner.variables]]
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"], indirect=True)
+@pytest.mark.parametrize(
+    "precision",
+    [pytest.param("mixed_bfloat16", marks=pytest.mark.long), "mixed_float16"],
+    indirect=True,
+)
 def test_nothing_but_the_counts_tells_of_a_poisoned_step(images, precision):
     both = np.concatenate([images, poisoned(images, np.inf)])
     clean, other = (convolutional(use_ema=True, ema_momentum=0.5) for _ in range(2))
@@ -126,7 +130,11 @@ def test_nothing_but_the_counts_tells_of_a_poisoned_step(images, precision):
     assert int(ops.convert_to_numpy(other.step)) == 2
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16"], indirect=True)
+@pytest.mark.parametrize(
+    "precision",
+    ["float32", pytest.param("mixed_float16", marks=pytest.mark.long)],
+    indirect=True,
+)
 def test_averages_of_no_step_are_the_weights(images, precision):
     model = convolutional(use_ema=True)
     before = without_scale(model)[: len(model.variables) - 2]
@@ -144,7 +152,11 @@ class InfiniteLoss(ks.SimMIM):
         return measured
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16"], indirect=True)
+@pytest.mark.parametrize(
+    "precision",
+    ["float32", pytest.param("mixed_float16", marks=pytest.mark.long)],
+    indirect=True,
+)
 def test_a_loss_alone_is_enough(images, precision):
     model = convolutional(InfiniteLoss)
     before = without_scale(model)

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from keras_simmim.training import write_report
 from keras_simmim.training.report.line_chart import MOST_POINTS, line_chart, number, thinned, ticks
 
+pytestmark = pytest.mark.any_backend
+
 EVIL = "<script>alert(1)</script>&\"'"
 VOID = {"meta", "img", "line", "circle", "polyline"}
 

@@ -80,7 +80,7 @@ def same(first, second):
     ("make", "precision", "interruptions"),
     [
         # In the middle of the second epoch; then after the first batch of the third.
-        (pretraining, "mixed_float16", (7, 3)),
+        pytest.param(pretraining, "mixed_float16", (7, 3), marks=pytest.mark.long),
         # One batch of the second is left, at which Keras looks before it trains.
         (fine_tuning, "float32", (7,)),
     ],

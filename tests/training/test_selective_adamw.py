@@ -188,7 +188,7 @@ def fitted(model, images, epochs):
 
 @pytest.mark.parametrize(
     ("precision", "accumulation"),
-    [("float32", None), ("mixed_float16", 2)],
+    [("float32", None), pytest.param("mixed_float16", 2, marks=pytest.mark.long)],
     indirect=["precision"],
 )
 def test_a_saved_run_continues_as_if_it_had_not_stopped(precision, accumulation, tmp_path):
@@ -248,6 +248,7 @@ for first, second in zip(*results, strict=True):
 
 if keras.backend.backend() == "tensorflow":
 
+    @pytest.mark.long
     def test_two_replicas_train_as_one_does():
         environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
         command = [sys.executable, "-c", REPLICAS]

@@ -255,7 +255,9 @@ def test_float16_gets_a_loss_scale_by_itself(make_model, precision):
 @pytest.mark.filterwarnings("ignore:Dynamo does not know how to trace the builtin")
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
-@pytest.mark.parametrize("mode", ["jit", "no jit", "auto", "eager"])
+@pytest.mark.parametrize(
+    "mode", [pytest.param("jit", marks=pytest.mark.long), "no jit", "auto", "eager"]
+)
 def test_compiled_and_plain_steps_agree(mode):
     model = ks.SimMIM(
         ks.backbones.ViT((4, 4, 1), 2, 1, 1, 4, mlp_dim=4), ks.masking.SpatialMasking(0.5, 1)
@@ -317,6 +319,7 @@ assert int(keras.ops.convert_to_numpy(model.step)) == 2
 
 if keras.backend.backend() == "tensorflow":
 
+    @pytest.mark.long
     def test_two_replicas_train_as_one_does():
         environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
         command = [sys.executable, "-c", REPLICAS]
