@@ -1,0 +1,52 @@
+"""Pretrain, resume, embed and fine-tune from arrays, where neither TensorFlow nor TensorBoard is.
+
+Run as a process of its own, in an empty directory; the last line says that all went well.
+"""
+
+import importlib.util
+
+ABSENT = ("tensorflow", "tensorboard")
+assert not [name for name in ABSENT if importlib.util.find_spec(name)]
+
+import keras
+import numpy as np
+import pytest
+
+import keras_simmim as ks
+
+callbacks = ks.training.callbacks
+images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3), dtype="uint8")
+data = {"x": images, "batch_size": 8, "shuffle": False, "verbose": 0}
+
+backbone = ks.backbones.ViT((8, 8, 3), patch_size=2, num_layers=1, num_heads=1, hidden_dim=8)
+model = ks.SimMIM(backbone, ks.masking.SpatialMasking(ratio=0.6, block_size=2))
+model.compile(keras.optimizers.AdamW(1e-3))
+table = callbacks.EpochTable("run/epochs.csv")
+statistics = callbacks.Evaluate([ks.evaluation.EmbeddingStatistics(images)], log_dir=None)
+checkpoint = callbacks.Checkpoint("run/checkpoints")
+model.fit(**data, epochs=2, callbacks=[statistics, table, checkpoint])
+assert [row["epoch"] for row in table.rows] == [0, 1, 2]
+
+run = ks.training.resume("run/checkpoints")
+assert (run.epoch, run.batch) == (2, 0)
+history = run.model.fit(**data, epochs=3, initial_epoch=run.epoch, callbacks=[table]).history
+assert np.isfinite(history["loss"]).all()
+assert run.model.embed(images).shape == (16, 8)
+
+classifier = ks.ImageClassifier.from_pretrained(run.model, num_classes=2)
+classifier.compile(keras.optimizers.AdamW(1e-3))
+classifier.fit(**data, y=np.arange(16) % 2)
+assert classifier.predict(images, verbose=0).shape == (16, 2)
+ks.training.record_run("run/run.json")
+assert ks.training.write_report("run").exists()
+
+for callback in (
+    callbacks.TensorBoard("run/logs"),
+    callbacks.Watch(images, "run/logs"),
+    callbacks.Evaluate([ks.evaluation.EmbeddingStatistics(images)], log_dir="run/logs"),
+):
+    with pytest.raises(ImportError, match="pip install tensorboard"):
+        model.fit(**data, callbacks=[callback])
+with pytest.raises(ImportError):
+    ks.data.image_folder("photos", image_size=8)
+print("trained without", ", ".join(ABSENT))
