@@ -72,9 +72,8 @@ def record_run(
 
 
 def _versions() -> dict[str, str]:
-    import keras_simmim
-
-    found = {"keras_simmim": keras_simmim.__version__, "python": platform.python_version()}
+    package = sys.modules[__name__.partition(".")[0]]
+    found = {"keras_simmim": package.__version__, "python": platform.python_version()}
     for name in PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)
