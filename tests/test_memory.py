@@ -5,11 +5,14 @@ import resource
 
 import keras
 import pytest
-from keras_simmim.backend.devices import device_names
+
+from keras_simmim.backend import devices
 
 pytestmark = [
     pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's allocator"),
-    pytest.mark.skipif(device_names() != ["CPU"], reason="accelerators keep memory by themselves"),
+    pytest.mark.skipif(
+        devices.device_names() != ["CPU"], reason="accelerators keep memory by themselves"
+    ),
 ]
 
 

@@ -67,6 +67,7 @@ def test_pixels_are_masked_without_a_layer_to_mask_at():
     assert np.isfinite(simmim.evaluate(images, verbose=0, return_dict=True)["loss"])
 
 
+@pytest.mark.long
 def test_resnet():
     model = keras.applications.ResNet50(
         include_top=False, weights=None, input_shape=(32, 64, 3), pooling=None

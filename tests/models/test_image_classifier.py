@@ -47,15 +47,6 @@ def test_it_starts_with_the_pretrained_features_without_their_norm(simmim, image
     assert (classifier.mean, classifier.std) == (simmim.mean, simmim.std)
 
 
-def test_the_source_is_left_alone(simmim, images):
-    before = values(simmim.weights)
-    classifier = classifier_of(simmim)
-    classifier.compile(keras.optimizers.Adam(1e-2))
-    classifier.fit(images, LABELS, verbose=0)
-    for old, new in zip(before, values(simmim.weights), strict=True):
-        np.testing.assert_array_equal(old, new)
-
-
 def test_predictions_are_probabilities_of_norm_and_mean(simmim, images):
     classifier = classifier_of(simmim)
     probabilities = classifier.predict(images, verbose=0)
@@ -114,15 +105,15 @@ def test_frozen_only_the_head_learns(simmim, images, pooling):
 
 def test_class_weights_count(simmim, images):
     losses = []
+    classifier = classifier_of(simmim)
+    classifier.compile(keras.optimizers.SGD(0.0))
     for class_weight in (None, {0: 2.0, 1: 2.0, 2: 2.0}):
-        keras.utils.set_random_seed(0)
-        classifier = classifier_of(simmim)
-        classifier.compile(keras.optimizers.SGD(0.0))
         history = classifier.fit(images, LABELS, class_weight=class_weight, verbose=0)
         losses.append(history.history["loss"][0])
     np.testing.assert_allclose(losses[1], 2 * losses[0], rtol=1e-4)
 
 
+@pytest.mark.long
 def test_further_metrics_take_labels_and_probabilities(simmim, images):
     classifier = classifier_of(simmim)
     top = keras.metrics.SparseTopKCategoricalAccuracy(3, name="top")
@@ -194,15 +185,20 @@ def test_any_backbone_will_do(images):
     assert np.any(given != ops.convert_to_numpy(classifier.backbone(images / 255.0)))
 
 
-def test_names_come_from_the_data_and_must_agree(simmim, images, containers):
+def test_names_come_from_the_data_and_must_agree_and_the_source_is_left_alone(
+    simmim, images, containers
+):
+    before = values(simmim.weights)
     dataset = containers["dataset"](images, LABELS)
     dataset.class_names = NAMES
     others = containers["dataset"](images, LABELS)
     others.class_names = ["ant", "bee", "dog"]
     classifier = classifier_of(simmim)
-    classifier.compile(keras.optimizers.Adam(1e-3))
+    classifier.compile(keras.optimizers.Adam(1e-2))
     classifier.fit(dataset, verbose=0)
     assert classifier.class_names == NAMES
+    for old, new in zip(before, values(simmim.weights), strict=True):
+        np.testing.assert_array_equal(old, new)
     with pytest.raises(ValueError, match=r"validation_data must have the model's classes.*dog"):
         classifier.fit(dataset, validation_data=others, verbose=0)
     others.class_names = ["ant", "bee"]

@@ -91,6 +91,7 @@ def test_a_truncated_file_is_refused(tmp_path):
         ks.SimMIM.from_preset(str(path))
 
 
+@pytest.mark.long
 def test_the_bias_moves_to_another_resolution(tmp_path):
     model = ks.SimMIM.from_preset(checkpoint("swin", tmp_path), image_shape=(96, 128, 3))
     assert model.backbone.feature_shape == (6, 8, 32)

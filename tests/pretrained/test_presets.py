@@ -145,7 +145,7 @@ def test_the_papers_networks(name, monkeypatch):
 
 
 def test_the_papers_masks_and_head():
-    """22 of 36 blocks of 32 pixels at 192²; the smallest map that Swin-Tiny takes is trained."""
+    """22 of 36 blocks of 32 pixels at 192²."""
     backbone = ks.backbones.Swin((192, 192, 3), 4, 4, (1, 1, 1, 1), (1, 1, 1, 1), 6)
     model = ks.presets.paper_simmim(backbone)
     assert model.mask_generator.block_size == (8, 8)
@@ -155,6 +155,10 @@ def test_the_papers_masks_and_head():
     assert model.head.stride == (32, 32)
     assert tuple(model.head.projection.kernel.shape) == (32, 32 * 32 * 3)
     assert tuple(model.mask_token.shape) == (4,)
+
+
+@pytest.mark.long
+def test_the_smallest_map_of_the_papers_masks_is_trained():
     small = ks.presets.paper_simmim(
         ks.backbones.Swin((64, 32, 3), 4, 4, (1, 1), (1, 1), 4, drop_path_rate=0.1)
     )

@@ -38,6 +38,7 @@ def test_values_come_every_few_epochs_and_after_the_last(make_model, images, tmp
     assert [(e.step, e.value) for e in events.Scalars("value")] == [(0, 1), (2, 2), (4, 3), (5, 4)]
 
 
+@pytest.mark.long
 def test_a_resumed_run_writes_where_it_goes_on(make_model, images, tmp_path):
     model = make_model()
     model.compile(keras.optimizers.SGD(1e-3))

@@ -62,6 +62,7 @@ def test_a_poisoned_batch_changes_nothing(make_model, images, labels, value):
     assert not same(before, state(model))
 
 
+@pytest.mark.long
 def test_the_logs_are_those_of_the_good_batches(make_model, images):
     model = make_model()
     model.compile(keras.optimizers.SGD(0.0))
@@ -130,9 +131,10 @@ def test_nothing_but_the_counts_tells_of_a_poisoned_step(images, precision):
     assert int(ops.convert_to_numpy(other.step)) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "precision",
-    ["float32", pytest.param("mixed_float16", marks=pytest.mark.long)],
+    ["float32", "mixed_float16"],
     indirect=True,
 )
 def test_averages_of_no_step_are_the_weights(images, precision):
@@ -186,6 +188,7 @@ def test_a_run_that_does_not_get_on_ends_with_an_explanation(make_model, images,
     assert int(ops.convert_to_numpy(loaded.skipped_steps)) == 7
 
 
+@pytest.mark.long
 def test_it_can_be_told_to_go_on(make_model, images):
     model = make_model()
     model.compile(keras.optimizers.SGD(1e-3), stop_after_skipped=None)

@@ -26,7 +26,14 @@ def learned_model():
     return ks.SimMIM(backbone, ks.masking.LearnedMasking(0.5, 2))
 
 
-@pytest.mark.parametrize("make_model", [multimodal_model, visible_model, learned_model])
+@pytest.mark.parametrize(
+    "make_model",
+    [
+        multimodal_model,
+        pytest.param(visible_model, marks=pytest.mark.long),
+        pytest.param(learned_model, marks=pytest.mark.long),
+    ],
+)
 def test_step_has_no_host_transfer_and_static_shapes(make_model):
     model = make_model()
     model.compile(keras.optimizers.AdamW(1e-3, global_clipnorm=1.0), jit_compile=False)

@@ -189,6 +189,7 @@ def test_moving_averages_replace_the_weights_at_the_end(stepping_model, make_mod
         np.testing.assert_allclose(average, 0.25 * first + 0.75 * second, rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.long
 def test_a_multi_optimizer_gives_each_weight_its_own_rate(make_model, images):
     model = make_model()
     frozen, moving = keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.1)
@@ -218,7 +219,15 @@ def convolutional_model():
     return model
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"], indirect=True)
+@pytest.mark.parametrize(
+    "precision",
+    [
+        "mixed_bfloat16",
+        pytest.param("float32", marks=pytest.mark.long),
+        pytest.param("mixed_float16", marks=pytest.mark.long),
+    ],
+    indirect=True,
+)
 def test_half_precision_trains_as_float32_does(images, labels, precision):
     model = convolutional_model()
     # Scaled gradients must not overflow in the one step that is measured.
@@ -256,7 +265,13 @@ def test_float16_gets_a_loss_scale_by_itself(make_model, precision):
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
 @pytest.mark.parametrize(
-    "mode", [pytest.param("jit", marks=pytest.mark.long), "no jit", "auto", "eager"]
+    "mode",
+    [
+        pytest.param("jit", marks=pytest.mark.long),
+        pytest.param("no jit", marks=pytest.mark.long),
+        "auto",
+        "eager",
+    ],
 )
 def test_compiled_and_plain_steps_agree(mode):
     model = ks.SimMIM(
