@@ -5,7 +5,7 @@ python benchmarks/modalities.py --table     # the table of what is there
 python benchmarks/modalities.py --shard 0/4 # every fourth cell, to run four at a time
 
 A cell is a data set, a variant and a seed. It pretrains a small ViT and judges it by 20 nearest
-neighbours, a linear probe, and fine-tuning on 10 labels a class. Every variant has the same number
+neighbors, a linear probe, and fine-tuning on 10 labels a class. Every variant has the same number
 of encoder passes: three rounds train for a third of the steps. Cells are appended to
 benchmarks/results/modalities.jsonl as they finish, and are not run again.
 """
@@ -132,7 +132,7 @@ def fine_tuned(model: ks.SimMIM, data: tuple[np.ndarray, ...], seed: int) -> flo
     return float((predicted == test_labels).mean())
 
 
-def neighbours(train: np.ndarray, test: np.ndarray, data: tuple[np.ndarray, ...]) -> float:
+def neighbors(train: np.ndarray, test: np.ndarray, data: tuple[np.ndarray, ...]) -> float:
     return ks.evaluation.knn_accuracy(train, data[1], test, data[3], k=20)
 
 
@@ -150,7 +150,7 @@ def colors(images: np.ndarray) -> np.ndarray:
 def judged(model: ks.SimMIM, data: tuple[np.ndarray, ...], seed: int) -> dict[str, float]:
     train, test = model.embed(data[0]), model.embed(data[2])
     return {
-        "knn": neighbours(train, test, data),
+        "knn": neighbors(train, test, data),
         "probe": probe(train, test, data),
         "few": fine_tuned(model, data, seed),
     }
@@ -162,7 +162,7 @@ def run_cell(dataset: str, variant: str, seed: int) -> dict[str, float]:
     keras.utils.set_random_seed(seed)
     if variant == "colors alone":
         train, test = (StandardScaler().fit(colors(images)).transform(colors(x)) for x in data[::2])
-        return {"knn": neighbours(train, test, data), "probe": probe(train, test, data)}
+        return {"knn": neighbors(train, test, data), "probe": probe(train, test, data)}
     options: dict = {}
     mask_on, block = "features", BLOCK // PATCH
     generator: m.MaskGenerator = m.SpatialMasking(0.6, block, seed)
@@ -190,7 +190,7 @@ def run_cell(dataset: str, variant: str, seed: int) -> dict[str, float]:
     if options:
         result["few"] = model.evaluate(*data[2:], verbose=0, return_dict=True)["accuracy"]
         train, test = model.embed(images), model.embed(data[2])
-        return {**result, "knn": neighbours(train, test, data), "probe": probe(train, test, data)}
+        return {**result, "knn": neighbors(train, test, data), "probe": probe(train, test, data)}
     return {**result, **judged(model, data, seed)}
 
 

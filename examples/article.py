@@ -60,7 +60,7 @@ def solar_cells(folder: Path) -> Path:
 
 
 class LogLoss(keras.callbacks.Callback):
-    """Prints the loss of every tenth step and writes it to TensorBoard."""
+    """Print the loss of every tenth step and writes it to TensorBoard."""
 
     def __init__(self, losses: ks.training.callbacks.StepLosses, log_dir: Path) -> None:
         super().__init__()

@@ -1,11 +1,11 @@
-"""What did a pretrained network learn? The full report on labelled images, nothing fine-tuned.
+"""What did a pretrained network learn? The full report on labeled images, nothing fine-tuned.
 
 python examples/evaluate.py --model runs/first                     # on photographs of solar cells
 python examples/evaluate.py --model runs/first --data path/to/class/folders
 python examples/evaluate.py --model hf://microsoft/swin-base-simmim-window6-192 --data tfds:cifar10
 
 Prints kNN, a linear probe of every block, statistics, and what the colors alone tell; leaves
-report.json and neighbours.png under --output.
+report.json and neighbors.png under --output.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from train import datasets
 
 import keras_simmim as ks
 
-NEIGHBOURS = (1, 5, 20)
+NEIGHBORS = (1, 5, 20)
 
 
 def arguments() -> argparse.Namespace:
@@ -50,7 +50,7 @@ def arrays(dataset) -> tuple[np.ndarray, np.ndarray]:
 
 
 def colors(images: np.ndarray) -> np.ndarray:
-    """Mean and standard deviation of each channel: what needs no network."""
+    """Return the mean and standard deviation of each channel: what needs no network."""
     return np.concatenate([images.mean((1, 2)), images.std((1, 2))], axis=1)
 
 
@@ -79,7 +79,7 @@ def main() -> None:
     print(f"Backend: {keras.backend.backend()}. {split}")
     print(f"{len(images)} images to learn from, {len(test_images)} held out.")
 
-    wanted = tuple(k for k in NEIGHBOURS if k <= len(images))
+    wanted = tuple(k for k in NEIGHBORS if k <= len(images))
     try:
         trains, tests = model.embed_blocks(images), model.embed_blocks(test_images)
         names = [f"block {index}" for index in range(len(trains))]
@@ -106,14 +106,14 @@ def main() -> None:
 
     options.output.mkdir(parents=True, exist_ok=True)
     queries = np.linspace(0, len(test_images) - 1, min(10, len(test_images))).astype(int)
-    sheet = ks.evaluation.neighbour_sheet(
+    sheet = ks.evaluation.neighbor_sheet(
         test_images[queries].astype("uint8"),
         tests[-2][queries],
         images.astype("uint8"),
         trains[-2],
-        neighbours=min(8, len(images)),
+        neighbors=min(8, len(images)),
     )
-    keras.utils.save_img(options.output / "neighbours.png", sheet, scale=False)
+    keras.utils.save_img(options.output / "neighbors.png", sheet, scale=False)
     summary = {
         "backend": keras.backend.backend(),
         "model": options.model,
@@ -125,7 +125,7 @@ def main() -> None:
         "representations": report,
     }
     (options.output / "report.json").write_text(json.dumps(summary, indent=2))
-    print(f"Report and neighbours are in {options.output}.")
+    print(f"Report and neighbors are in {options.output}.")
 
 
 if __name__ == "__main__":

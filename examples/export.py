@@ -46,13 +46,13 @@ def arguments() -> argparse.Namespace:
 
 
 def trained(name: str) -> keras.Model:
-    """The classifier or the pretrained model of a run, a file or a preset."""
+    """Load the classifier or the pretrained model of a run, a file or a preset."""
     classifier = Path(name) / "classifier.keras"
     return keras.saving.load_model(classifier) if classifier.exists() else pretrained(name)
 
 
 def samples(options: argparse.Namespace, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Images that the model did not learn from, uint8."""
+    """Return images that the model did not learn from, uint8."""
     wanted = {"image_size": image_shape[:2], "batch_size": options.samples, "seed": 0}
     try:
         held_out = datasets(argparse.Namespace(data=options.data, limit=None, **wanted), epoch=0)[2]
@@ -67,7 +67,7 @@ def samples(options: argparse.Namespace, image_shape: tuple[int, int, int]) -> n
 
 
 def card(name: str) -> dict:
-    """What the run's summary says of the model."""
+    """Read what the run's summary says of the model."""
     file = Path(name) / "summary.json"
     if not file.exists():
         return {"model": name}

@@ -1,4 +1,4 @@
-"""Fine-tune a pretrained network on labelled images, few or all, and see what it is worth.
+"""Fine-tune a pretrained network on labeled images, few or all, and see what it is worth.
 
 python examples/finetune.py --model runs/first --labels-per-class 50 --compare-scratch
 python examples/finetune.py --model runs/first/model.keras --data path/to/class/folders
@@ -50,7 +50,7 @@ def arguments() -> argparse.Namespace:
 
 
 def pretrained(name: str) -> ks.SimMIM:
-    """The model of a run of examples/train.py, a file or a preset."""
+    """Load the model of a run of examples/train.py, a file or a preset."""
     path = Path(name)
     if (path / "model.keras").exists():
         path = path / "model.keras"
@@ -64,8 +64,8 @@ def pretrained(name: str) -> ks.SimMIM:
         sys.exit(f"--model {name}: {error}")
 
 
-def labelled(options: argparse.Namespace, image_shape: tuple[int, int, int]) -> tuple:
-    """Labelled images to learn from, as arrays, what is held out, and the classes' names."""
+def labeled(options: argparse.Namespace, image_shape: tuple[int, int, int]) -> tuple:
+    """Read labeled images to learn from, as arrays, what is held out, and the classes' names."""
     if image_shape[0] != image_shape[1]:
         sys.exit(f"--model {options.model}: needs square images, got {image_shape}.")
     options.image_size = image_shape[0]
@@ -101,9 +101,9 @@ def fine_tuned(
     labels: np.ndarray,
     names: list[str],
     options: argparse.Namespace,
-    **normalisation,
+    **normalization,
 ) -> ks.ImageClassifier:
-    """A classifier after its steps; batches are cropped and mirrored at random."""
+    """Train a classifier for its steps; batches are cropped and mirrored at random."""
     keras.utils.set_random_seed(options.seed)
     classifier = ks.ImageClassifier.from_pretrained(
         source,
@@ -112,7 +112,7 @@ def fine_tuned(
         frozen=options.frozen,
         label_smoothing=0.1,
         seed=options.seed,
-        **normalisation,
+        **normalization,
     )
     # Few images many times over make one long epoch in place of many short ones.
     wanted = options.steps * options.batch_size
@@ -136,15 +136,15 @@ def fine_tuned(
 
 
 def interval(share: float, count: int) -> tuple[float, float]:
-    """The 95% confidence interval of a share of so many images (Wilson, 1927)."""
+    """Return the 95% confidence interval of a share of so many images (Wilson, 1927)."""
     z = 1.96
-    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    center = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5 / (1 + z**2 / count)
-    return centre - half, centre + half
+    return center - half, center + half
 
 
 def scores(predicted: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Accuracy, and its mean over the classes that occur."""
+    """Return the accuracy, and its mean over the classes that occur."""
     hits = predicted == labels
     by_class = [hits[labels == label].mean() for label in np.unique(labels)]
     return float(hits.mean()), float(np.mean(by_class))
@@ -157,7 +157,7 @@ def pictures(
     predicted: np.ndarray,
     output: Path,
 ) -> None:
-    """The confusion matrix, and the held-out images on a map: UMAP where installed, else PCA."""
+    """Draw the confusion matrix, and a map of the held-out images: UMAP if installed, else PCA."""
     import matplotlib as mpl
 
     mpl.use("agg")
@@ -193,10 +193,10 @@ def main() -> None:
     started = time.time()
     model = pretrained(options.model)
     backbone = model.backbone
-    images, labels, held_out, names = labelled(options, backbone.image_shape)
+    images, labels, held_out, names = labeled(options, backbone.image_shape)
     truth = np.concatenate([batch[1] for batch in held_out.as_numpy_iterator()])
     print(f"Backend: {keras.backend.backend()}. Classes: {', '.join(names)}.")
-    print(f"{len(images)} labelled images to learn from, {len(truth)} held out.")
+    print(f"{len(images)} labeled images to learn from, {len(truth)} held out.")
 
     classifier = fine_tuned(model, images, labels, names, options)
     predicted = classifier.predict(held_out, verbose=0).argmax(axis=1)
@@ -208,8 +208,8 @@ def main() -> None:
     if options.compare_scratch:
         keras.utils.set_random_seed(options.seed)
         untrained = type(backbone).from_config(backbone.get_config())
-        normalisation = {"mean": model.mean, "std": model.std}
-        other = fine_tuned(untrained, images, labels, names, options, **normalisation)
+        normalization = {"mean": model.mean, "std": model.std}
+        other = fine_tuned(untrained, images, labels, names, options, **normalization)
         scratch, scratch_balanced = scores(other.predict(held_out, verbose=0).argmax(1), truth)
         low_, high_ = interval(scratch, len(truth))
         print(f"From scratch: {scratch:.3f} (95%: {low_:.3f} to {high_:.3f}).")

@@ -35,7 +35,7 @@ COLUMNS = {
 
 
 def photograph(path: Path | None) -> np.ndarray:
-    """The largest central square of a photograph, (1, SIDE, SIDE, 3), 0–255."""
+    """Cut out the largest central square of a photograph, (1, SIDE, SIDE, 3), 0–255."""
     if path is None:
         try:
             from skimage import data
@@ -54,7 +54,7 @@ def photograph(path: Path | None) -> np.ndarray:
 
 
 def rounds(image: np.ndarray, maskings: list) -> np.ndarray:
-    """The views of every round, one above the other, uint8."""
+    """Lay out the views of every round, one above the other, uint8."""
     mean, std = image.mean((0, 1, 2)), image.std((0, 1, 2))
     generator = masking.IterativeMasking(
         maskings, iterations=ROUNDS, ratio=RATIO, block_size=BLOCK, seed=1
@@ -75,9 +75,9 @@ def main() -> None:
     original[:SIDE] = image[0]
     sheet = Image.fromarray(np.concatenate([original, *columns], axis=1))
     caption = 18
-    labelled = Image.new("RGB", (sheet.width, sheet.height + caption), "white")
-    labelled.paste(sheet, (0, caption))
-    draw = ImageDraw.Draw(labelled)
+    labeled = Image.new("RGB", (sheet.width, sheet.height + caption), "white")
+    labeled.paste(sheet, (0, caption))
+    draw = ImageDraw.Draw(labeled)
     for index, name in enumerate(("original", *COLUMNS)):
         draw.text((index * SIDE + 4, 3), name, fill="black")
     for index, ratio in enumerate(np.linspace(*RATIO, ROUNDS)):
@@ -86,7 +86,7 @@ def main() -> None:
             draw.text((4, top), f"round {index + 1}: {ratio:.0%}", fill="black")
     draw.text((4, caption + SIDE + 4), f"(round 1: {RATIO[0]:.0%})", fill="black")
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    labelled.save(options.output, quality=88)
+    labeled.save(options.output, quality=88)
     print(
         f"{options.output}: {', '.join(COLUMNS)}, in {ROUNDS} rounds ({keras.backend.backend()})."
     )

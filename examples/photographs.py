@@ -1,11 +1,11 @@
-r"""A small folder of colour images to try things on: pieces of five free photographs.
+r"""A small folder of color images to try things on: pieces of five free photographs.
 
 python examples/photographs.py
 python examples/train.py --data photographs --output runs/photographs
 
 The photographs come with scikit-image and are in the public domain or CC0: a cup of coffee, a cat,
 a rocket, the Hubble deep field and a retina. Each has a sub-folder, so that it is the label. That
-is an easy label: the colours alone tell most of it. `report.jpg` is a picture of the report of
+is an easy label: the colors alone tell most of it. `report.jpg` is a picture of the report of
 the second command, with `--epochs 30`, the default, taken by
 
 chromium --headless --hide-scrollbars --window-size=1160,1560 --screenshot=report.png \
@@ -24,7 +24,7 @@ SIDE, EACH = 96, 80  # pixels; pieces of a photograph
 
 
 def pieces(photograph: np.ndarray) -> list[np.ndarray]:
-    """About `EACH` squares, evenly over the photograph, which may overlap."""
+    """Cut out about `EACH` squares, evenly over the photograph, which may overlap."""
     height, width = photograph.shape[0] - SIDE, photograph.shape[1] - SIDE
     rows = round((EACH * photograph.shape[0] / photograph.shape[1]) ** 0.5)
     columns = round(EACH / rows)

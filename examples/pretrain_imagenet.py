@@ -84,7 +84,7 @@ def training_set(
 
 
 def pictures(options: argparse.Namespace):
-    """The first images, uncropped, to look at while training."""
+    """Return the first images, uncropped, to look at while training."""
     count = min(PICTURES, options.limit or PICTURES)
     plain = dataset(options, batch_size=count, limit=count, training=False)
     batch = next(plain.as_numpy_iterator())
@@ -106,7 +106,7 @@ def new_model(
 
 
 def constants(model: ks.SimMIM) -> tuple:
-    """What a run that continues another must have in common with it."""
+    """Return what a run that continues another must have in common with it."""
     return model.backbone.image_shape, {**model.optimizer.get_config(), "name": None}
 
 

@@ -34,7 +34,7 @@ def arguments() -> argparse.Namespace:
 
 
 def ask_rest(options: argparse.Namespace, images: list[bytes]) -> list[dict]:
-    """The outputs for each image, in TF Serving's row format."""
+    """Return the outputs for each image, in TF Serving's row format."""
     version = f"/versions/{options.version}" if options.version is not None else ""
     instances = [{"image_bytes": {"b64": base64.b64encode(image).decode()}} for image in images]
     request = urllib.request.Request(
@@ -52,7 +52,7 @@ def ask_rest(options: argparse.Namespace, images: list[bytes]) -> list[dict]:
 
 
 def ask_grpc(options: argparse.Namespace, images: list[bytes]) -> list[dict]:
-    """The outputs for each image, from a PredictRequest."""
+    """Return the outputs for each image, from a PredictRequest."""
     import grpc
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
@@ -78,7 +78,7 @@ def ask_grpc(options: argparse.Namespace, images: list[bytes]) -> list[dict]:
 
 
 def values(tensor) -> list[list]:
-    """The rows of a TensorProto of strings or floats, which has one of two forms."""
+    """Read the rows of a TensorProto of strings or floats, which has one of two forms."""
     rows, columns = (dimension.size for dimension in tensor.tensor_shape.dim)
     if tensor.dtype == DT_STRING:
         flat = [name.decode() for name in tensor.string_val]

@@ -1,7 +1,7 @@
 """Pretrain on images without labels, see what was learned, keep everything.
 
 python examples/train.py                              # photographs of solar cells
-python examples/train.py --data path/to/images        # your own, labelled by sub-folder or not
+python examples/train.py --data path/to/images        # your own, labeled by sub-folder or not
 python examples/train.py --data tfds:cifar10          # any image data set of TFDS
 KERAS_BACKEND=jax python examples/train.py            # the same job on another backend
 """
@@ -52,7 +52,7 @@ def arguments() -> argparse.Namespace:
 
 
 def solar_cells(limit: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Grey photographs of solar cells; the label is the cell's type."""
+    """Read gray photographs of solar cells; the label is the cell's type."""
     try:
         from elpv_dataset.utils import load_dataset
     except ImportError:
@@ -64,13 +64,13 @@ def solar_cells(limit: int | None) -> tuple[np.ndarray, np.ndarray]:
 
 
 def datasets(options: argparse.Namespace, epoch: int = 0, first_batch: int = 0) -> tuple:
-    """Images to train on, the same and the held-out ones unchanged, and what is held out."""
+    """Return images to train on, the same and the held-out ones unchanged, and what is held out."""
     train = {name: getattr(options, name) for name in ("image_size", "batch_size", "seed")}
     plain = {**train, "training": False}
     train |= {"epoch": epoch, "first_batch": first_batch}
     if options.data == "elpv":
         images, labels = solar_cells(options.limit)
-        # Neighbouring files show cells of one module: whole stretches of files are held out.
+        # Neighboring files show cells of one module: whole stretches of files are held out.
         held_out = np.arange(len(images)) * 40 // len(images) % 5 == 4
         # Every cell fills its frame: without crops the network learns their layout sooner.
         train |= {"crop_scale": (1.0, 1.0), "crop_ratio": (1.0, 1.0)}
@@ -119,8 +119,8 @@ def new_model(images: np.ndarray, seed: int, steps: int) -> ks.SimMIM:
     return model
 
 
-def neighbours(reference, held_out) -> ks.evaluation.KNN | None:
-    """Accuracy of nearest neighbours among the training images, on the held-out ones."""
+def neighbors(reference, held_out) -> ks.evaluation.KNN | None:
+    """Make the evaluator that names held-out images by their neighbors among the others."""
     if not isinstance(reference.element_spec, tuple):
         return None
     return ks.evaluation.KNN(reference, held_out, k=min(20, reference.image_count or 20))
@@ -165,14 +165,14 @@ def main() -> None:
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"--data {options.data}: {str(error).strip().splitlines()[0]}")
     images, pictures = first_images(train), first_images(held_out)
-    pictures = pictures[:: -(-len(pictures) // 8)]  # neighbouring files may look alike
+    pictures = pictures[:: -(-len(pictures) // 8)]  # neighboring files may look alike
     begin(options)
     print(split)
     print(f"{train.image_count} images to train on, {held_out.image_count} held out.")
 
     steps_per_epoch, epoch, batch = int(train.cardinality()), 0, 0
     model = new_model(images, options.seed, options.epochs * steps_per_epoch)
-    knn = neighbours(reference, held_out)
+    knn = neighbors(reference, held_out)
     knn_before = measured(knn, model)
     if run := interrupted(options):
         model, epoch, batch = run.model, run.epoch, run.batch

@@ -1,4 +1,4 @@
-"""The views, each weighted by how much it has to say at a position."""
+"""Attention over the views: learned weights at every position."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from keras_simmim.backend.types import Shape, Tensor
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class AttentionAggregation(keras.layers.Layer):
-    """Averages the views with learned weights, (B, V, h, w, c) → (B, h, w, c).
+    """Average the views with learned weights, (B, V, h, w, c) → (B, h, w, c).
 
     At every position a linear layer scores each view's features, and the softmax over views
     weights them. It starts as their mean, and takes any number of views.
@@ -23,7 +23,12 @@ class AttentionAggregation(keras.layers.Layer):
 
     Example:
     ```python
-    AttentionAggregation()(keras.random.normal((8, 3, 7, 7, 64))).shape   # (8, 7, 7, 64)
+    import keras
+
+    import keras_simmim as ks
+
+    views = keras.random.normal((8, 3, 7, 7, 64))
+    ks.aggregation.AttentionAggregation()(views).shape   # (8, 7, 7, 64)
     ```
     """
 
@@ -39,12 +44,12 @@ class AttentionAggregation(keras.layers.Layer):
         self.scorer.build((None, input_shape[-1]))
 
     def call(self, views: Tensor) -> Tensor:
-        """(B, V, h, w, c) → (B, h, w, c)."""
+        """Average views (B, V, h, w, c) by attention: (B, h, w, c)."""
         if views.shape[1] == 1:
             return views[:, 0]
         weights = ops.softmax(ops.cast(self.scorer(views), "float32"), axis=1)
         return ops.sum(views * ops.cast(weights, views.dtype), axis=1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, h, w, c)."""
+        """Return (B, h, w, c)."""
         return (input_shape[0], *input_shape[2:])

@@ -1,4 +1,4 @@
-"""The views side by side, projected to one."""
+"""The concatenation of the views, projected to the channels of one."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from keras_simmim.backend.types import Shape, Tensor
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class ConcatAggregation(keras.layers.Layer):
-    """Concatenates the views' channels and projects them, (B, V, h, w, c) → (B, h, w, c).
+    """Concatenate the views' channels and project them, (B, V, h, w, c) → (B, h, w, c).
 
-    The 1×1 projection starts as the mean of the views. Each round has its own weights, so the
+    The 1×1 projection starts as the mean of the views. Each view has its own weights, so the
     number of views is fixed when built.
 
     Args:
@@ -20,12 +20,14 @@ class ConcatAggregation(keras.layers.Layer):
 
     Example:
     ```python
-    ConcatAggregation()(keras.random.normal((8, 3, 7, 7, 64))).shape   # (8, 7, 7, 64)
+    import keras
+
+    import keras_simmim as ks
+
+    views = keras.random.normal((8, 3, 7, 7, 64))
+    ks.aggregation.ConcatAggregation()(views).shape   # (8, 7, 7, 64)
     ```
     """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
 
     def build(self, input_shape: Shape) -> None:
         """Create the projection for V views of c channels."""
@@ -36,18 +38,18 @@ class ConcatAggregation(keras.layers.Layer):
         self.projection.build((None, views * channels))
 
     def call(self, views: Tensor) -> Tensor:
-        """(B, V, h, w, c) → (B, h, w, c)."""
+        """Project views (B, V, h, w, c) to (B, h, w, c)."""
         _, count, *positions, channels = views.shape
         last = len(views.shape) - 1
         beside = ops.transpose(views, (0, *range(2, last), 1, last))
         return self.projection(ops.reshape(beside, (-1, *positions, count * channels)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, h, w, c)."""
+        """Return (B, h, w, c)."""
         return (input_shape[0], *input_shape[2:])
 
 
 def _mean_of_views(shape: Shape, dtype: Any = None) -> Tensor:
-    """The (V·c, c) matrix that averages V views."""
+    """Return the (V·c, c) matrix that averages V views."""
     views = shape[0] // shape[1]
     return ops.tile(ops.eye(shape[1], dtype=dtype), (views, 1)) / views

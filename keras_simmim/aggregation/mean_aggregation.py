@@ -10,11 +10,16 @@ from keras_simmim.backend.types import Shape, Tensor
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class MeanAggregation(keras.layers.Layer):
-    """Mean of the encoded views, (B, V, h, w, c) → (B, h, w, c); of one view, the view itself.
+    """Average the encoded views, (B, V, h, w, c) → (B, h, w, c); one view stays itself.
 
     Example:
     ```python
-    MeanAggregation()(keras.random.normal((8, 3, 7, 7, 64))).shape   # (8, 7, 7, 64)
+    import keras
+
+    import keras_simmim as ks
+
+    views = keras.random.normal((8, 3, 7, 7, 64))
+    ks.aggregation.MeanAggregation()(views).shape   # (8, 7, 7, 64)
     ```
     """
 
@@ -24,9 +29,9 @@ class MeanAggregation(keras.layers.Layer):
         self.built = True
 
     def call(self, views: Tensor) -> Tensor:
-        """(B, V, h, w, c) → (B, h, w, c)."""
+        """Average views (B, V, h, w, c) over V: (B, h, w, c)."""
         return ops.mean(views, axis=1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, h, w, c)."""
+        """Return (B, h, w, c)."""
         return (input_shape[0], *input_shape[2:])

@@ -9,7 +9,10 @@ from keras_simmim.backend.types import Tensor
 
 
 class AdamW(keras.optimizers.AdamW):
-    """What `SelectiveAdamW` is made of on JAX; the other backends have faster updates."""
+    """Update weights as `keras.optimizers.AdamW` does, for `SelectiveAdamW` on JAX.
+
+    The other backends have faster updates.
+    """
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
         """Update one weight; the rate is corrected for the moments' bias already."""

@@ -1,4 +1,4 @@
-"""What a loss-scaling optimizer is given for a step that is not finite."""
+"""Gradients for an optimizer that scales the loss, in a step that is not finite."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,9 @@ from keras_simmim.backend.types import Tensor
 
 
 def poisoned_unless(finite: Tensor, gradients: Sequence[Tensor]) -> list[Tensor]:
-    """Give the gradients, or NaN instead of them, so that a loss-scaling optimizer skips the step.
+    """Return the gradients, or NaN instead of them in a step that is not finite.
 
-    It looks at the gradients alone; the loss may be infinite where they are not.
+    A `LossScaleOptimizer` then skips the step. It looks at the gradients alone, which may be finite
+    where the loss is not.
     """
     return [ops.where(finite, gradient, float("nan")) for gradient in gradients]

@@ -1,4 +1,4 @@
-"""Images to vectors, of any block."""
+"""Embeddings of images, by the output of any block."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 def embed(
     model: Any, images: Any, block: int | None = None, batch_size: int | None = None
 ) -> np.ndarray:
-    """Embed images, nothing masked: the mean of a block's features over positions.
+    """Embed unmasked images: the mean of a block's features over positions.
 
     Args:
         model: a `SimMIM` or `ImageClassifier`.
@@ -27,7 +27,14 @@ def embed(
 
     Example:
     ```python
-    embed(model, images, block=0).shape   # (8, 16)
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ViT((16, 24, 3), patch_size=4, num_layers=1, num_heads=2, hidden_dim=16)
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(block_size=2))
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
+    ks.evaluation.embed(model, images, block=0).shape   # (8, 16)
     ```
     """
     if block is None:

@@ -6,7 +6,7 @@ from keras_simmim.backend.types import Tensor
 
 
 def embedding_statistics(embeddings: Tensor) -> dict[str, Tensor]:
-    """Standard deviation and effective rank of a batch of embeddings.
+    """Measure the standard deviation and the effective rank of a batch of embeddings.
 
     Both fall when a network maps all images to one point (deviation 0) or onto few directions
     (rank near 1).
@@ -24,19 +24,24 @@ def embedding_statistics(embeddings: Tensor) -> dict[str, Tensor]:
 
     Example:
     ```python
-    corners = ops.convert_to_tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    {name: float(value) for name, value in embedding_statistics(corners).items()}   # 1.0, 2.0
+    import numpy as np
+
+    import keras_simmim as ks
+
+    corners = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    statistics = ks.evaluation.embedding_statistics(corners)
+    float(statistics["embedding_std"]), float(statistics["embedding_rank"])   # 1.0, 2.0
     ```
     """
-    centred = ops.cast(embeddings, "float32")
-    centred = centred - ops.mean(centred, axis=0, keepdims=True)
+    centered = ops.cast(embeddings, "float32")
+    centered = centered - ops.mean(centered, axis=0, keepdims=True)
     # Σλ² of XᵀX is that of XXᵀ: the smaller product serves.
-    narrow = centred.shape[1] <= (centred.shape[0] or 0)
+    narrow = centered.shape[1] <= (centered.shape[0] or 0)
     gram = (
-        ops.matmul(ops.transpose(centred), centred)
+        ops.matmul(ops.transpose(centered), centered)
         if narrow
-        else ops.matmul(centred, ops.transpose(centred))
+        else ops.matmul(centered, ops.transpose(centered))
     )
     rank = ops.divide_no_nan(ops.square(ops.trace(gram)), ops.sum(ops.square(gram)))
-    deviation = ops.mean(ops.sqrt(ops.mean(ops.square(centred), axis=0)))
+    deviation = ops.mean(ops.sqrt(ops.mean(ops.square(centered), axis=0)))
     return {"embedding_std": deviation, "embedding_rank": rank}

@@ -1,4 +1,4 @@
-"""Measures of a model for the report and for while it trains: each yields (name, value)."""
+"""Evaluators for reports and for `callbacks.Evaluate`: each yields (name, value) of a model."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,26 +8,33 @@ import numpy as np
 from keras_simmim.evaluation.embed import embed
 from keras_simmim.evaluation.embedding_statistics import embedding_statistics
 from keras_simmim.evaluation.knn import knn_accuracy
-from keras_simmim.evaluation.labelled import images_of, labels_of
+from keras_simmim.evaluation.labeled import images_of, labels_of
 from keras_simmim.evaluation.linear_probe import linear_probe
 
 
 class KNN:
-    """Yields "knn_accuracy", or "knn_accuracy_5" and so on for several k.
+    """Measure "knn_accuracy" of a model's embeddings, or "knn_accuracy_5" … for several k.
 
     Args:
-        reference: (images, labels) whose neighbours vote, or a dataset of such batches in a fixed
+        reference: (images, labels) whose neighbors vote, or a dataset of such batches in a fixed
             order.
         held_out: those to name, likewise.
-        k: number of neighbours, or several.
+        k: number of neighbors, or several.
 
     Raises:
         ValueError: for data without labels.
 
     Example:
     ```python
-    labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])
-    dict(KNN((images, labels), (images, labels), k=1)(model))["knn_accuracy"]   # 1.0
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ViT((16, 24, 3), patch_size=4, num_layers=1, num_heads=2, hidden_dim=16)
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(block_size=2))
+    images, labels = np.random.randint(0, 256, (8, 16, 24, 3), "uint8"), np.arange(8) % 2
+    evaluator = ks.evaluation.KNN((images, labels), (images, labels), k=1)
+    dict(evaluator(model))["knn_accuracy"]   # 1.0
     ```
     """
 
@@ -37,7 +44,7 @@ class KNN:
         self.k = k
 
     def __call__(self, model: Any) -> Iterator[tuple[str, float]]:
-        """Embed all images and measure."""
+        """Embed all images and yield the accuracy, under a name for each k."""
         train, test = (model.embed(images) for images in self.images)
         accuracy = knn_accuracy(train, self.labels[0], test, self.labels[1], k=self.k)
         if isinstance(accuracy, float):
@@ -47,7 +54,7 @@ class KNN:
 
 
 class LinearProbe:
-    """Yields "probe_accuracy" and "probe_balanced_accuracy".
+    """Measure "probe_accuracy" and "probe_balanced_accuracy" of a model's embeddings.
 
     Args:
         reference: (images, labels) to learn from, or a dataset of such batches in a fixed order.
@@ -60,9 +67,15 @@ class LinearProbe:
 
     Example:
     ```python
-    labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])
-    names = [name for name, _ in LinearProbe((images, labels), (images, labels))(model)]
-    len(names)   # 2
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ViT((16, 24, 3), patch_size=4, num_layers=1, num_heads=2, hidden_dim=16)
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(block_size=2))
+    images, labels = np.random.randint(0, 256, (8, 16, 24, 3), "uint8"), np.arange(8) % 2
+    evaluator = ks.evaluation.LinearProbe((images, labels), (images, labels))
+    len(dict(evaluator(model)))   # 2
     ```
     """
 
@@ -75,7 +88,7 @@ class LinearProbe:
         self.options = options
 
     def __call__(self, model: Any) -> Iterator[tuple[str, float]]:
-        """Embed all images, fit and measure."""
+        """Embed all images, fit the probe and yield its accuracies."""
         train, test = (embed(model, images, self.block) for images in self.images)
         probe = linear_probe(train, self.labels[0], test, self.labels[1], **self.options)
         yield "probe_accuracy", probe["accuracy"]
@@ -83,14 +96,22 @@ class LinearProbe:
 
 
 class EmbeddingStatistics:
-    """Yields "embedding_std" and "embedding_rank" of some images.
+    """Measure "embedding_std" and "embedding_rank" of some images.
 
     Args:
         images: array (N, H, W, C), N at least 2, or a dataset.
 
     Example:
     ```python
-    dict(EmbeddingStatistics(images)(model))["embedding_rank"] > 1   # True
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ViT((16, 24, 3), patch_size=4, num_layers=1, num_heads=2, hidden_dim=16)
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(block_size=2))
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
+    evaluator = ks.evaluation.EmbeddingStatistics(images)
+    dict(evaluator(model))["embedding_rank"] > 1   # True
     ```
     """
 
@@ -98,6 +119,6 @@ class EmbeddingStatistics:
         self.images = images
 
     def __call__(self, model: Any) -> Iterator[tuple[str, float]]:
-        """Embed the images and measure."""
+        """Embed the images and yield the statistics."""
         statistics = embedding_statistics(np.asarray(model.embed(self.images)))
         yield from ((name, float(value)) for name, value in statistics.items())

@@ -1,11 +1,11 @@
-"""How well neighbours in the embedding share a label: weighted k-nearest neighbours."""
+"""Weighted k-nearest neighbors: how well neighbors in the embedding share a label."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_simmim.evaluation.labelled import checked_pair
+from keras_simmim.evaluation.labeled import checked_pair
 
 # Rows of similarities held at a time, of test and of train images: 64 MiB of float32, however
 # many images there are.
@@ -20,16 +20,16 @@ def knn_accuracy(
     k: int | Sequence[int] = 20,
     temperature: float = 0.07,
 ) -> float | dict[int, float]:
-    """Share of test images whose label the k most similar training images vote for.
+    """Return the share of test images whose k most similar training images vote for their label.
 
-    Similarity is the cosine s; each neighbour votes with weight exp(s/temperature).
+    Similarity is the cosine s; each neighbor votes with weight exp(s/temperature).
 
     Args:
         train_embeddings: (N, D) float array.
         train_labels: (N,) integers, at least 0.
         test_embeddings: (M, D) float array.
         test_labels: (M,) integers, at least 0.
-        k: number of neighbours, 1 ≤ k ≤ N, or several of them.
+        k: number of neighbors, 1 ≤ k ≤ N, or several of them.
         temperature: above 0; smaller weights the nearest more.
 
     Returns:
@@ -44,7 +44,10 @@ def knn_accuracy(
 
     Example:
     ```python
-    knn_accuracy([[1.0, 0.0], [0.0, 1.0]], [0, 1], [[0.9, 0.1]], [0], k=1)   # 1.0
+    import keras_simmim as ks
+
+    train, labels = [[1.0, 0.0], [0.0, 1.0]], [0, 1]
+    ks.evaluation.knn_accuracy(train, labels, [[0.9, 0.1]], [0], k=1)   # 1.0
     ```
     """
     train, train_classes, test, test_classes = checked_pair(
@@ -61,21 +64,21 @@ def knn_accuracy(
     classes = int(max(train_classes.max(), test_classes.max())) + 1
     correct = dict.fromkeys(wanted, 0)
     for start in range(0, len(test), _TEST_ROWS):
-        similarity, neighbours = nearest(test[start : start + _TEST_ROWS], train, max(wanted))
+        similarity, neighbors = nearest(test[start : start + _TEST_ROWS], train, max(wanted))
         # Only ratios of the weights matter; without the maximum a small temperature overflows.
         weights = np.exp((similarity - similarity[:, :1]) / temperature)
         truth = test_classes[start : start + _TEST_ROWS]
         rows = np.arange(len(truth))[:, None]
         for count in wanted:
             votes = np.zeros((len(truth), classes))
-            np.add.at(votes, (rows, train_classes[neighbours[:, :count]]), weights[:, :count])
+            np.add.at(votes, (rows, train_classes[neighbors[:, :count]]), weights[:, :count])
             correct[count] += int(np.sum(votes.argmax(axis=1) == truth))
     accuracy = {count: right / len(test) for count, right in correct.items()}
     return accuracy[k] if isinstance(k, int) else accuracy
 
 
 def nearest(test: np.ndarray, train: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines of the most similar train rows, highest first, and which rows they are."""
+    """Return the cosines of the most similar train rows, highest first, and the rows' numbers."""
     test = _unit(test)
     similarity = np.empty((len(test), 0), "float32")
     indices = np.empty((len(test), 0), "int64")
@@ -93,5 +96,5 @@ def nearest(test: np.ndarray, train: np.ndarray, count: int) -> tuple[np.ndarray
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors of length one; zero stays zero."""
+    """Scale vectors to length one; zero stays zero."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

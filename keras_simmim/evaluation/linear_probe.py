@@ -1,4 +1,4 @@
-"""What a linear layer reads off embeddings: logistic regression on standardised features."""
+"""Linear probe: logistic regression on standardized embeddings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_simmim.evaluation.labelled import checked_pair, images_of, labels_of
+from keras_simmim.evaluation.labeled import checked_pair, images_of, labels_of
 
 
 def linear_probe(
@@ -14,13 +14,13 @@ def linear_probe(
     train_labels: ArrayLike,
     test_embeddings: ArrayLike,
     test_labels: ArrayLike,
-    regularisations: Sequence[float] = (0.001, 0.01, 0.1, 1.0),
+    regularizations: Sequence[float] = (0.001, 0.01, 0.1, 1.0),
     validation_share: float = 0.2,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Accuracy of a logistic regression, whose regularisation train images alone decide.
+    """Measure the accuracy of a logistic regression on embeddings.
 
-    Features are standardised by the train images' mean and deviation. The regularisation that is
+    Features are standardized by the train images' mean and deviation. The regularization that is
     best on a part of the train images, of which each class gives its share, is taken for all of
     them. Classes count alike, however many images they have.
 
@@ -29,13 +29,13 @@ def linear_probe(
         train_labels: (N,) integers, at least 0, at least two of each class.
         test_embeddings: (M, D) float array.
         test_labels: (M,) integers, at least 0.
-        regularisations: scikit-learn's C to choose from, smaller for more.
+        regularizations: scikit-learn's C to choose from, smaller for more.
         validation_share: part of the train images that chooses, between 0 and 1.
         seed: of that part's draw.
 
     Returns:
         "accuracy" and "balanced_accuracy" (the mean over classes) on the test images,
-        "validation_accuracy", balanced as well, and "regularisation".
+        "validation_accuracy", balanced as well, and "regularization".
 
     Raises:
         ImportError: without scikit-learn.
@@ -44,8 +44,10 @@ def linear_probe(
 
     Example:
     ```python
-    corners = [[0.0, 1.0], [0.1, 1.0], [1.0, 0.0], [1.0, 0.1]]
-    probe = linear_probe(corners, [0, 0, 1, 1], corners, [0, 0, 1, 1], validation_share=0.5)
+    import keras_simmim as ks
+
+    corners, labels = [[0.0, 1.0], [0.1, 1.0], [1.0, 0.0], [1.0, 0.1]], [0, 0, 1, 1]
+    probe = ks.evaluation.linear_probe(corners, labels, corners, labels, validation_share=0.5)
     probe["accuracy"]   # 1.0
     ```
     """
@@ -67,8 +69,8 @@ def linear_probe(
             "train_labels must have at least two images of each class, got one of class "
             f"{classes[counts.argmin()]}."
         )
-    if not regularisations or min(regularisations) <= 0:
-        raise ValueError(f"regularisations must be numbers above 0, got {regularisations!r}.")
+    if not regularizations or min(regularizations) <= 0:
+        raise ValueError(f"regularizations must be numbers above 0, got {regularizations!r}.")
     if not 0 < validation_share < 1:
         raise ValueError(f"validation_share must be above 0 and below 1, got {validation_share!r}.")
     scaler = StandardScaler().fit(train)
@@ -79,15 +81,15 @@ def linear_probe(
         train, train_classes, test_size=held, stratify=train_classes, random_state=seed
     )
 
-    def fitted(features: np.ndarray, labels: np.ndarray, regularisation: float) -> Any:
+    def fitted(features: np.ndarray, labels: np.ndarray, regularization: float) -> Any:
         options = {"max_iter": 5000, "class_weight": "balanced", "tol": 1e-3}
-        return LogisticRegression(C=regularisation, **options).fit(features, labels)
+        return LogisticRegression(C=regularization, **options).fit(features, labels)
 
     validation = {
         value: float(
             balanced_accuracy_score(parts[3], fitted(parts[0], parts[2], value).predict(parts[1]))
         )
-        for value in regularisations
+        for value in regularizations
     }
     best = max(validation, key=lambda value: validation[value])
     predicted = fitted(train, train_classes, best).predict(test)
@@ -99,14 +101,14 @@ def linear_probe(
         "accuracy": float(np.mean(predicted == test_classes)),
         "balanced_accuracy": float(np.mean(by_class)),
         "validation_accuracy": validation[best],
-        "regularisation": float(best),
+        "regularization": float(best),
     }
 
 
 def linear_probe_blocks(
     model: Any, train: Any, test: Any, **options: Any
 ) -> list[dict[str, float]]:
-    """The probe of each block's output: which layer knows most.
+    """Probe each block's output, to see which one knows most.
 
     Choose a block by its "validation_accuracy", which has not seen the test images.
 
@@ -124,10 +126,15 @@ def linear_probe_blocks(
 
     Example:
     ```python
-    labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])
-    probes = linear_probe_blocks(model, (images, labels), (images, labels))
-    best = max(range(len(probes)), key=lambda block: probes[block]["validation_accuracy"])
-    best   # 0
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ViT((16, 24, 3), patch_size=4, num_layers=1, num_heads=2, hidden_dim=16)
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(block_size=2))
+    images, labels = np.random.randint(0, 256, (8, 16, 24, 3), "uint8"), np.arange(8) % 2
+    probes = ks.evaluation.linear_probe_blocks(model, (images, labels), (images, labels))
+    max(range(len(probes)), key=lambda block: probes[block]["validation_accuracy"])   # 0
     ```
     """
     train_labels, test_labels = labels_of("train", train), labels_of("test", test)

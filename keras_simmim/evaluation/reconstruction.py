@@ -1,4 +1,4 @@
-"""What a model sees of images, and what it fills in, as arrays to look at."""
+"""Masked images and their reconstructions, as arrays to look at."""
 
 from typing import Any
 
@@ -21,12 +21,6 @@ def reconstruction(model: Any, images: Any, step: int = 0) -> dict[str, np.ndarr
 
     Raises:
         ValueError: for a model without a reconstruction head.
-
-    Example:
-    ```python
-    pictures = reconstruction(model, images, step=3)
-    pictures["masked"].shape   # (8, 16, 24, 3)
-    ```
     """
     if model.head is None:
         raise ValueError("reconstruct needs a model with reconstruction_weight above 0.")

@@ -1,4 +1,4 @@
-"""One picture of what a model sees and fills in."""
+"""A picture of masked images and their reconstructions."""
 
 from typing import Any
 
@@ -26,14 +26,21 @@ def reconstruction_sheet(model: Any, images: Any, step: int = 0, scale: int = 1)
 
     Example:
     ```python
-    keras.utils.save_img("reconstructions.png", reconstruction_sheet(model, images[:8]))
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ViT((16, 24, 3), patch_size=4, num_layers=1, num_heads=2, hidden_dim=16)
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(block_size=2))
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
+    ks.evaluation.reconstruction_sheet(model, images).shape   # (48, 192, 3)
     ```
     """
     return sheet_of(model.reconstruct(images, step=step), scale)
 
 
 def sheet_of(pictures: dict[str, np.ndarray], scale: int = 1) -> np.ndarray:
-    """The picture of `reconstruction_sheet` from what `SimMIM.reconstruct` gives."""
+    """Lay out what `SimMIM.reconstruct` returns, as `reconstruction_sheet` describes."""
     rows = [pictures["original"]]
     if pictures["masked"].ndim == 4:
         rows += [pictures["masked"], pictures["reconstruction"]]

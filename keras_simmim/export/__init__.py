@@ -1,4 +1,4 @@
-"""A trained model becomes files for other programs: TF Serving, the C API, ONNX runtimes.
+"""Export of trained models for other programs: TF Serving, the C API, ONNX runtimes.
 
     model of any backend → its network, on TensorFlow → JPEG bytes in, names out → NAME/<version>/
 

@@ -1,4 +1,4 @@
-"""The TensorFlow backend, wherever this process runs: here, or in a fresh process on a copy."""
+"""Calls on the TensorFlow backend: in this process, or on a copy of the model in a fresh one."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def on_tensorflow(
 
 
 def run(folder: Path) -> None:
-    """Perform the task of a folder in a fresh process on TensorFlow.
+    """Perform the task that a folder describes, in a fresh process on TensorFlow.
 
     Raises:
         RuntimeError: if it failed, with its reason.
@@ -71,7 +71,7 @@ def run(folder: Path) -> None:
 
 
 def perform(folder: Path) -> None:
-    """Do what `on_tensorflow` asked for, in the fresh process."""
+    """Perform the task that a folder describes, in this process, which is the fresh one."""
     task = json.loads((folder / "task.json").read_text())
     classes = {kind.__name__: kind for kind in map(_at, task["classes"])}
     # The model was written by the process that started this one: there is no stranger to trust.
@@ -83,7 +83,7 @@ def perform(folder: Path) -> None:
 
 
 def custom_classes(model: keras.Model) -> list[str]:
-    """Where the classes of a model's layers lie that neither Keras nor this library has.
+    """List the addresses of layer classes that neither Keras nor this library defines.
 
     Raises:
         ValueError: for a class that cannot be imported.

@@ -13,7 +13,7 @@ PACKAGES = ("keras-simmim", "keras", "tensorflow")
 
 
 def write_card(path: Path, title: str, facts: Mapping[str, Any], card: Mapping[str, Any]) -> None:
-    """Write `README.md`.
+    """Write the `README.md` of a version.
 
     Args:
         path: folder of the version.

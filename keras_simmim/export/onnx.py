@@ -1,4 +1,4 @@
-"""A model of any backend as an ONNX file, by Keras' exporter."""
+"""Export of a model of any backend as an ONNX file, by Keras' exporter."""
 
 import importlib.util
 import os
@@ -22,7 +22,7 @@ def export_onnx(
     mean: Values = None,
     std: Values = None,
 ) -> str:
-    """Export a model as an ONNX file, pixels in, for runtimes without TensorFlow.
+    """Export a model that takes pixels as an ONNX file, for runtimes without TensorFlow.
 
     It takes "images", float32 pixels of 0–255 (B, H, W, C), and gives "embedding" (B, D) and,
     where there is a classifier, "probabilities" (B, K). Nothing is decoded or resized.
@@ -47,7 +47,10 @@ def export_onnx(
 
     Example:
     ```python
-    export_onnx(model, "model.onnx")   # 'model.onnx'
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    ks.export.export_onnx(backbone, "model.onnx")   # 'model.onnx'
     ```
     """
     image_model = as_image_model(model, mean, std)
@@ -73,7 +76,7 @@ def export_onnx(
 
 
 def write_onnx(model: ImageModel, path: Path) -> None:
-    """Write the file, on the TensorFlow backend."""
+    """Write the ONNX file, on the TensorFlow backend."""
     from tf2onnx.handler import tf_op
 
     tf_op("Erfc")(Erfc)
@@ -86,11 +89,11 @@ def write_onnx(model: ImageModel, path: Path) -> None:
 
 
 class Erfc:
-    """The complementary error function of exact GELU, which tf2onnx does not know: 1 − erf."""
+    """Convert the complementary error function of exact GELU, which tf2onnx lacks, to 1 − erf."""
 
     @classmethod
     def version_9(cls, graph: Any, node: Any, **_: Any) -> None:
-        """Replace the node by ONNX' own."""
+        """Replace the node of the graph by ONNX' own operations."""
         kind = {"dtypes": node.output_dtypes, "shapes": node.output_shapes}
         graph.remove_node(node.name)
         erf = graph.make_node("Erf", node.input, **kind)

@@ -1,4 +1,4 @@
-"""An exported version, run in this process: to check it, or to use it without a server."""
+"""Predictions of an exported version without a server, in this process."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from keras_simmim.data.pipeline.host import leave_gpu_to_backend
 
 
 class ServedModel:
-    """What a server would answer, from the files alone, under any backend.
+    """Run an exported SavedModel in this process, as a server would, under any backend.
 
     Args:
         path: folder of a version, which `export_saved_model` returns.
@@ -20,8 +20,14 @@ class ServedModel:
 
     Example:
     ```python
-    served = ServedModel(export_saved_model(model, "models/cells"))
-    served.predict(images=images)["embedding"].shape   # (8, 16)
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    served = ks.export.ServedModel(ks.export.export_saved_model(backbone, "models/cells"))
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
+    served.predict(images=images)["embedding"].shape   # (8, 4)
     ```
     """
 
@@ -41,7 +47,7 @@ class ServedModel:
 
         Args:
             image_bytes: JPEG or PNG files.
-            images: uint8 (B, H, W, C), in place of files.
+            images: uint8 (B, H, W, C), instead of files.
             signature: its name; "serving_default" for files and "images" for images if None.
 
         Returns:

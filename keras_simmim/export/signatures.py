@@ -11,14 +11,14 @@ Outputs = dict[str, tf.Tensor]
 
 
 def takes_bytes(channels: int) -> bool:
-    """Whether encoded images can be decoded for a model: they have one channel or three."""
+    """Say whether a model can take encoded images, which have one channel or three."""
     return channels in (1, 3)
 
 
 def write_signatures(
     network: keras.Model, path: str, class_names: list[str] | None, max_pixels: int
 ) -> None:
-    """Write the SavedModel of a network.
+    """Write the SavedModel of a network, with its signatures.
 
     Args:
         network: from `network`, on the TensorFlow backend.

@@ -10,7 +10,7 @@ from keras_simmim.data.arguments import as_integer
 
 
 def check_version(directory: str | os.PathLike[str], version: int | None) -> None:
-    """Refuse a version that exists, before anything is computed.
+    """Raise for a version that exists already, before anything is computed.
 
     Raises:
         TypeError: for a version that is no integer, or a directory that is no path.
@@ -34,7 +34,7 @@ def check_version(directory: str | os.PathLike[str], version: int | None) -> Non
 def publish(
     directory: str | os.PathLike[str], version: int | None, write: Callable[[Path], None]
 ) -> Path:
-    """Write a version aside, and give it its number when it is complete.
+    """Write a version to a folder aside, and rename it to its number when it is complete.
 
     A name that starts with a dot is no number, so that a server that polls the directory does not
     see what is unfinished. If `write` fails, nothing is left of it.
@@ -63,7 +63,7 @@ def publish(
 
 
 def _place(unfinished: Path, directory: Path, version: int | None) -> Path:
-    """Give the complete folder its number."""
+    """Rename the complete folder to its number, and return the path."""
     number = _highest(directory) + 1 if version is None else version
     while True:
         path = directory / str(number)

@@ -1,4 +1,4 @@
-"""Features to class probabilities: softmax(FC(·))."""
+"""Classification head: features to class probabilities."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Dot-product attention, and the exact GELU, in the form that is fast on the backend."""
+"""Dot-product attention and exact GELU, in the form that is fast on the backend."""
 
 import math
 
@@ -9,10 +9,10 @@ from keras_simmim.backend.types import Tensor
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
-    """softmax(query · keyᵀ / √d + bias) · value.
+    """Return softmax(query · keyᵀ / √d + bias) · value.
 
     Without a kernel of the backend's own, rows are divided by their sum behind the product with
-    the values, on d columns in place of N; exponentials and sums are float32 in any precision.
+    the values, on d columns instead of N; exponentials and sums are float32 in any precision.
 
     Args:
         query: (B, heads, N, d).
@@ -27,7 +27,12 @@ def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = N
 
     Example:
     ```python
-    attention(*keras.random.normal((3, 2, 4, 16, 8))).shape   # (2, 4, 16, 8)
+    import keras
+
+    from keras_simmim.layers.attention import attention
+
+    query, key, value = keras.random.normal((3, 2, 4, 16, 8))
+    attention(query, key, value).shape   # (2, 4, 16, 8)
     ```
     """
     if kernels.has_attention_kernel():
@@ -45,13 +50,17 @@ def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = N
 
 
 def gelu(inputs: Tensor) -> Tensor:
-    """Weigh x by Φ(x), the normal distribution function, without approximation.
+    """Multiply x by Φ(x), the normal distribution function, without approximation.
 
     Source: Hendrycks and Gimpel, "Gaussian error linear units", 2016, section 2.
 
     Example:
     ```python
-    round(float(gelu(keras.ops.ones(()))), 4)   # 0.8413
+    import keras
+
+    from keras_simmim.layers.attention import gelu
+
+    float(gelu(keras.ops.ones(())))   # 0.841345
     ```
     """
     if kernels.has_gelu_kernel():

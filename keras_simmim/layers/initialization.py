@@ -1,4 +1,4 @@
-"""How weights start."""
+"""Initializers of weights."""
 
 import math
 
@@ -11,9 +11,9 @@ from keras_simmim.backend.types import Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class TruncatedNormal(keras.initializers.TruncatedNormal):
-    """A normal distribution without its tails, in equal numbers on every backend.
+    """Draw from a normal distribution without its tails, the same numbers on every backend.
 
-    NumPy draws it, since JAX compiles a draw for each shape anew, four seconds for a ViT-Tiny.
+    NumPy draws them, since JAX compiles a draw for each shape anew, four seconds for a ViT-Tiny.
 
     Args:
         stddev: of the whole normal distribution.
@@ -28,8 +28,12 @@ class TruncatedNormal(keras.initializers.TruncatedNormal):
 
     Example:
     ```python
+    import keras
+
+    from keras_simmim.layers.initialization import TruncatedNormal
+
     weights = TruncatedNormal(0.02, cutoff=1)((768, 768))
-    bool(ops.max(ops.abs(weights)) <= 0.02)   # True
+    float(keras.ops.max(keras.ops.abs(weights))) <= 0.02   # True
     ```
     """
 
@@ -48,6 +52,6 @@ class TruncatedNormal(keras.initializers.TruncatedNormal):
         return ops.convert_to_tensor(self.stddev * drawn.reshape(shape), dtype or "float32")
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         config = super().get_config()
         return {name: config[name] for name in ("stddev", "seed")} | {"cutoff": self.cutoff}

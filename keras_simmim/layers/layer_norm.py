@@ -1,4 +1,4 @@
-"""Layer normalisation in the form that is fast on the backend."""
+"""Layer normalization in the form that is fast on the backend."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ from keras_simmim.backend.types import Tensor
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class LayerNorm(keras.layers.LayerNormalization):
-    """`keras.layers.LayerNormalization` over the last axis, for XLA.
+    """Normalize the last axis as `keras.layers.LayerNormalization` does, faster under XLA.
 
     Keras multiplies the deviation's inverse by gamma before it meets the inputs: two columns and a
     row become a matrix. Of that form, XLA takes twice as long to compile a transformer on JAX.
@@ -22,18 +22,22 @@ class LayerNorm(keras.layers.LayerNormalization):
 
     Example:
     ```python
+    import keras
+
+    from keras_simmim.layers.layer_norm import LayerNorm
+
     LayerNorm()(keras.ops.array([[1.0, 2.0, 3.0]])).shape   # (1, 3)
     ```
     """
 
     def call(self, inputs: Tensor) -> Tensor:
-        """(…, D) → (…, D), computed in float32 at least."""
+        """Normalize inputs (…, D), in float32 at least: (…, D)."""
         if kernels.has_layer_norm_kernel():
             return super().call(inputs)
         dtype = keras.backend.result_type(inputs.dtype, "float32")
-        centred = ops.cast(inputs, dtype)
-        centred = centred - ops.mean(centred, axis=-1, keepdims=True)
-        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
-        normal = centred * ops.rsqrt(variance + self.epsilon)
+        centered = ops.cast(inputs, dtype)
+        centered = centered - ops.mean(centered, axis=-1, keepdims=True)
+        variance = ops.mean(ops.square(centered), axis=-1, keepdims=True)
+        normal = centered * ops.rsqrt(variance + self.epsilon)
         outputs = normal * ops.cast(self.gamma, dtype) + ops.cast(self.beta, dtype)
         return ops.cast(outputs, self.compute_dtype)

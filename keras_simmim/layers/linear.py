@@ -9,7 +9,7 @@ from keras_simmim.backend.types import Tensor
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class Linear(keras.layers.Dense):
-    """`keras.layers.Dense` without an activation, on rows (R, D): product and bias in one pass.
+    """Apply `keras.layers.Dense` without an activation to rows (R, D), with the bias in one pass.
 
     Args:
         units: width of the output.
@@ -17,12 +17,16 @@ class Linear(keras.layers.Dense):
 
     Example:
     ```python
+    import keras
+
+    from keras_simmim.layers.linear import Linear
+
     Linear(3)(keras.ops.ones((2, 5))).shape   # (2, 3)
     ```
     """
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        """(R, D) → (R, units)."""
+        """Map rows (R, D) to (R, units)."""
         if self.bias is None:
             return super().call(inputs, training=training)
         return kernels.affine(inputs, *map(ops.convert_to_tensor, (self.kernel, self.bias)))

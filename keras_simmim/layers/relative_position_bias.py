@@ -1,4 +1,4 @@
-"""A learned number for every offset between two positions, added to the attention scores."""
+"""Relative position bias: learned numbers added to the attention scores, one for each offset."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from keras_simmim.backend.types import Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class RelativePositionBias(keras.layers.Layer):
-    """A table of one number per head and per offset between two positions of a grid.
+    """Learn one number per head and per offset between two positions of a grid.
 
     With a class token three more rows follow: from the class token to a position, from a position
     to it, and from it to itself.
@@ -28,6 +28,8 @@ class RelativePositionBias(keras.layers.Layer):
 
     Example:
     ```python
+    from keras_simmim.layers.relative_position_bias import RelativePositionBias
+
     layer = RelativePositionBias((2, 3), num_heads=4)
     layer.build()
     layer.bias().shape   # (1, 4, 6, 6)
@@ -61,7 +63,7 @@ class RelativePositionBias(keras.layers.Layer):
         self.built = True
 
     def bias(self) -> Tensor:
-        """What to add to the scores of N positions: (1, heads, N, N)."""
+        """Return what is added to the scores of N positions: (1, heads, N, N)."""
         table = ops.transpose(ops.convert_to_tensor(self.relative_position_bias_table))
         tokens = len(self.index)
         return ops.reshape(
@@ -69,7 +71,7 @@ class RelativePositionBias(keras.layers.Layer):
         )
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "grid": self.grid,
@@ -80,7 +82,7 @@ class RelativePositionBias(keras.layers.Layer):
 
 
 def offset_index(grid: tuple[int, int], class_token: bool = False) -> np.ndarray:
-    """Which row of the table belongs to each pair of positions: int32 (N, N), query by key."""
+    """Return the table's row for each pair of positions: int32 (N, N), query by key."""
     rows, columns = grid
     row, column = (axis.reshape(-1) for axis in np.indices(grid))
     down = row[:, None] - row[None, :] + rows - 1

@@ -1,4 +1,4 @@
-"""Some tokens of every image."""
+"""Selection of some tokens of every image."""
 
 from keras import ops
 
@@ -6,7 +6,7 @@ from keras_simmim.backend.types import Tensor
 
 
 def take_rows(tokens: Tensor, rows: Tensor) -> Tensor:
-    """Rows of every image's tokens: (B, N, D) and int32 (B, n) → (B, n, D).
+    """Take rows of every image's tokens: (B, N, D) and int32 (B, n) → (B, n, D).
 
     A gather of whole rows of one matrix is what all backends do fast.
     """

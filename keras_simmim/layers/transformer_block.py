@@ -1,4 +1,4 @@
-"""One pre-norm transformer block: attention, then a two-layer perceptron."""
+"""Pre-norm transformer block: attention, then a two-layer perceptron."""
 
 import math
 from typing import Any
@@ -17,7 +17,7 @@ BIASES = ("all", "query_value", "none")
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class TransformerBlock(keras.layers.Layer):
-    """x + attention(norm(x)), then x + mlp(norm(x)), on tokens (B, N, D).
+    """Transform tokens (B, N, D): x + attention(norm(x)), then x + mlp(norm(x)).
 
     Matrix products run on tokens flattened to (B·N, D), which XLA on CPUs computes twice as fast
     as the same product with a batch axis.
@@ -39,7 +39,12 @@ class TransformerBlock(keras.layers.Layer):
 
     Example:
     ```python
-    TransformerBlock(num_heads=4, mlp_dim=512)(keras.random.normal((8, 64, 128))).shape
+    import keras
+
+    from keras_simmim.layers.transformer_block import TransformerBlock
+
+    block = TransformerBlock(num_heads=4, mlp_dim=64)
+    block(keras.random.normal((8, 6, 16))).shape   # (8, 6, 16)
     ```
     """
 
@@ -121,7 +126,7 @@ class TransformerBlock(keras.layers.Layer):
     def call(
         self, inputs: Tensor, bias: Tensor | None = None, factors: Tensor | None = None
     ) -> Tensor:
-        """Transform tokens.
+        """Transform the tokens of a batch.
 
         Args:
             inputs: tokens (B, N, D).
@@ -142,7 +147,7 @@ class TransformerBlock(keras.layers.Layer):
     def _branch(
         self, tokens: Tensor, scale: Any, factors: Tensor | None, index: int, shape: Shape
     ) -> Tensor:
-        """A branch's output (B·N, D) times its layer scale and its factor for each image."""
+        """Scale a branch's output (B·N, D) by its layer scale and its factor for each image."""
         if scale is not None:
             tokens = tokens * scale
         if factors is None:
@@ -152,7 +157,7 @@ class TransformerBlock(keras.layers.Layer):
         return ops.reshape(per_image * ops.expand_dims(factor, -1), (-1, shape[-1]))
 
     def project(self, tokens: Tensor) -> Tensor:
-        """Queries, keys and values of tokens (rows, D): (rows, 3·D)."""
+        """Project tokens (rows, D) to queries, keys and values: (rows, 3·D)."""
         projected = self.query_key_value(tokens)
         if self.query_key_value_bias == "query_value":
             query_bias = ops.convert_to_tensor(self.query_bias)
@@ -166,7 +171,7 @@ class TransformerBlock(keras.layers.Layer):
         return projected
 
     def attend(self, tokens: Tensor, shape: Shape, bias: Tensor | None) -> Tensor:
-        """Self-attention among each image's tokens: (B·N, D) to (B·N, D), `shape` is (N, D)."""
+        """Attend among each image's tokens: (B·N, D) to (B·N, D), `shape` is (N, D)."""
         projected = ops.reshape(
             self.project(tokens), (-1, shape[0], 3, self.num_heads, self.head_dim)
         )
@@ -177,11 +182,11 @@ class TransformerBlock(keras.layers.Layer):
         return self.attention_output(ops.reshape(attended, (-1, self.num_heads * self.head_dim)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's own shape."""
+        """Return the input's own shape."""
         return input_shape
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "num_heads": self.num_heads,

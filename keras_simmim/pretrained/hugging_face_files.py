@@ -1,4 +1,4 @@
-"""Directories in Hugging Face's format, on this machine and on the hub."""
+"""Directories in Hugging Face's format, local or on the hub."""
 
 import functools
 import json
@@ -64,7 +64,11 @@ def _read_shards(index: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def read_json(file: pathlib.Path) -> dict[str, Any]:
-    """Read a JSON object, or raise a ValueError that names the file."""
+    """Read the JSON object of a file.
+
+    Raises:
+        ValueError: for a file that is missing, damaged or holds anything else; it names the file.
+    """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -91,10 +95,13 @@ def _read_safetensors(file: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def download(address: str) -> pathlib.Path:
-    """Bring a model from the Hugging Face hub, or from the cache where it was brought before.
+    """Download a model from the Hugging Face hub, unless it is in the cache.
 
     Args:
         address: "hf://owner/name" or "hf://owner/name@revision".
+
+    Returns:
+        The folder of the model in the hub's cache.
 
     Raises:
         ValueError: for another form of address.

@@ -1,4 +1,4 @@
-"""A model as a directory: its configuration and its weights."""
+"""Presets: a model's configuration and weights in a directory."""
 
 import json
 import os
@@ -12,7 +12,7 @@ CONFIG, WEIGHTS = "simmim.json", "model.weights.h5"
 
 
 def save(model: SimMIM, directory: str | os.PathLike) -> None:
-    """Write a model to a directory; a preset that is there is replaced.
+    """Write a model to a directory, over a preset that is there.
 
     Raises:
         ValueError: for a directory that holds anything but such a preset.
@@ -41,7 +41,7 @@ def save(model: SimMIM, directory: str | os.PathLike) -> None:
 
 
 def read(directory: pathlib.Path) -> SimMIM:
-    """The model of a directory that `save` wrote.
+    """Read the model of a directory that `save` wrote.
 
     Raises:
         ValueError: for a file that is missing or damaged.

@@ -1,4 +1,4 @@
-"""Checkpoints of torch, read without torch and without running what is pickled in them."""
+"""Reading of torch's .pth files, without torch and without running what is pickled in them."""
 
 import math
 import os
@@ -40,7 +40,7 @@ _DAMAGE = (
 
 
 def read_pth(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[Any, Any]]:
-    """Reads the tensors of a checkpoint that `torch.save` wrote, without torch.
+    """Read the tensors of a checkpoint that `torch.save` wrote, without torch.
 
     The tensors are those under "model", else under "state_dict", else on the top level. Nothing
     that is pickled in the file is executed. Optimizer states are never read.
@@ -62,6 +62,8 @@ def read_pth(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[
     ```python
     import torch
 
+    from keras_simmim.pretrained.pth import read_pth
+
     torch.save({"model": {"head.weight": torch.ones(2, 3)}, "epoch": 7}, "checkpoint.pth")
     tensors, metadata = read_pth("checkpoint.pth")
     tensors["head.weight"].shape, metadata["epoch"]  # (2, 3), 7
@@ -78,7 +80,7 @@ def read_pth(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[
 
 
 def from_bfloat16(bits: np.ndarray) -> np.ndarray:
-    """Returns the float32 values of bfloat16 numbers that are given as their uint16 bits."""
+    """Return the float32 values of bfloat16 numbers that are given as their uint16 bits."""
     # bfloat16 is the upper half of float32. In place, as 0-d arrays would become scalars.
     values = bits.astype(np.uint32, order="C")
     values <<= 16
@@ -104,7 +106,7 @@ def _read(file: BinaryIO) -> tuple[dict[str, np.ndarray], dict[Any, Any]]:
 
 
 def _entry(archive: zipfile.ZipFile, name: str, length: int | None = None) -> bytes:
-    """Returns the content of an entry, of which the length may be known."""
+    """Return the content of an entry, of which the length may be known."""
     if name not in archive.namelist():
         raise RefusedError(f"is incomplete: it holds no {name!r}.")
     entry = archive.getinfo(name)
@@ -123,7 +125,7 @@ def _entry(archive: zipfile.ZipFile, name: str, length: int | None = None) -> by
 
 
 def _split(content: Any) -> tuple[dict[str, StoredTensor], dict[Any, Any]]:
-    """Returns the tensors of the model, and all other entries."""
+    """Return the tensors of the model, and all other entries."""
     if isinstance(content, dict):
         for key in ("model", "state_dict"):
             inner = content.get(key)
@@ -156,7 +158,7 @@ def _named(tensors: dict[Any, StoredTensor]) -> dict[str, StoredTensor]:
 
 
 def _texts(names: Iterable[Any]) -> list[str]:
-    """Returns some names to show. What is no text may have a representation without end."""
+    """Return some names to show. What is no text may have a representation without end."""
     return [name[:80] for name in names if isinstance(name, str)][:8]
 
 
@@ -205,7 +207,7 @@ def _array(content: bytes, tensor: StoredTensor, order: str) -> np.ndarray:
 
 
 def _metadata(entries: dict[Any, Any]) -> dict[Any, Any]:
-    """Returns the entries that are plain values and no optimizer's state."""
+    """Return the entries that are plain values and no optimizer's state."""
     plain: dict[Any, Any] = {}
     for name, value in entries.items():
         if not (isinstance(name, str) and name.startswith("optimizer")):
@@ -217,7 +219,7 @@ def _metadata(entries: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def _plain(value: Any, done: dict[int, Any], depth: int = 0) -> Any:
-    """Returns a value of Python's own types, raises TypeError if it holds anything else.
+    """Return a copy of a value of Python's own types; raise TypeError for any other.
 
     `done` has the values that were met before, which may hold each other many times.
     """

@@ -1,4 +1,4 @@
-"""The pickle within torch's checkpoints, read without running anything that it names."""
+"""Reading of the pickle within torch's .pth files, without running anything that it names."""
 
 import io
 import pickle
@@ -10,11 +10,11 @@ import numpy as np
 
 
 class RefusedError(Exception):
-    """The reason why a file is not read, without its path."""
+    """Say why a file is not read, without its path."""
 
 
 class Storage(NamedTuple):
-    """The bytes that tensors are views of, by their name in the archive."""
+    """Name the bytes in the archive that tensors are views of."""
 
     dtype: str
     key: str
@@ -22,7 +22,7 @@ class Storage(NamedTuple):
 
 
 class StoredTensor(NamedTuple):
-    """A view of a storage that is not read yet; offset and strides count elements."""
+    """Describe a view of a storage that is not read yet; offset and strides count elements."""
 
     storage: Storage
     dtype: str
@@ -32,7 +32,7 @@ class StoredTensor(NamedTuple):
 
 
 def unpickle(content: bytes) -> Any:
-    """Returns what is pickled, with a `StoredTensor` for every tensor.
+    """Return what is pickled, with a `StoredTensor` for every tensor.
 
     Raises:
         RefusedError: for a damaged pickle, or one that names what no checkpoint needs.
@@ -46,12 +46,12 @@ def unpickle(content: bytes) -> Any:
 
 
 def item_bytes(dtype: str) -> int:
-    """Returns the length of an element, in bytes."""
+    """Return the length of an element, in bytes."""
     return 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
 
 
 class _Mapping(dict):
-    """What takes the place of mappings, be it CfgNode or OrderedDict; their attributes are lost."""
+    """Replace mappings such as CfgNode and OrderedDict, without their attributes."""
 
     __slots__ = ()
 
@@ -60,7 +60,7 @@ class _Mapping(dict):
 
 
 class _Namespace(_Mapping):
-    """What takes the place of objects that hold nothing but attributes."""
+    """Replace objects that hold nothing but attributes."""
 
     __slots__ = ()
 
@@ -69,7 +69,7 @@ class _Namespace(_Mapping):
 
 
 class _NumpyType:
-    """What takes the place of numpy.dtype."""
+    """Replace numpy.dtype."""
 
     def __init__(self, code: str, align: Any = None, copy: Any = None) -> None:
         self.code = code
@@ -80,7 +80,7 @@ class _NumpyType:
 
 
 class _Function:
-    """A function that a pickle can call but, unlike a plain function, not change."""
+    """Wrap a function, so that a pickle can call it but not change it."""
 
     __slots__ = ("_function",)
 
@@ -119,7 +119,7 @@ def _tensor_of_bytes(
 
 
 def _tensor(storage: Storage, dtype: str, offset: int, size: Any, stride: Any) -> StoredTensor:
-    """Returns the tensor if it lies within its storage."""
+    """Return the tensor if it lies within its storage."""
     tensor = StoredTensor(storage, dtype, offset, tuple(size), tuple(stride))
     numbers = (tensor.offset, *tensor.size, *tensor.stride)
     if not isinstance(storage, Storage) or not all(map(_is_count, numbers)):
@@ -195,7 +195,7 @@ _GLOBALS: dict[str, Any] = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """An unpickler that knows nothing but `_GLOBALS`."""
+    """Unpickle with no other names than those of `_GLOBALS`."""
 
     def find_class(self, module: str, name: str) -> Any:
         wanted = f"{module}.{name}"

@@ -1,4 +1,4 @@
-"""What stands around `fit`: the official recipes, optimizers and rates, callbacks, a report."""
+"""Everything around `fit`: recipes, optimizers, schedules, callbacks, resuming, the report."""
 
 from keras_simmim.training import callbacks
 from keras_simmim.training.augmentation import Augmentation

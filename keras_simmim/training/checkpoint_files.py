@@ -1,4 +1,4 @@
-"""Checkpoints of a run on disk: one folder each, whole or not there at all."""
+"""Checkpoints of a run on disk: one folder each, complete or not there at all."""
 
 import contextlib
 import dataclasses
@@ -20,11 +20,11 @@ _ASIDE = re.compile(r"\.step-\d{8,18}\.(part|old)")
 
 
 class DamagedError(ValueError):
-    """Why a checkpoint is not what was written."""
+    """Say why a checkpoint is not what was written."""
 
 
 def checkpoints(directory: Path) -> dict[int, Path]:
-    """The checkpoints' folders by their steps, the oldest first."""
+    """List the checkpoints' folders by their steps, the oldest first."""
     if not directory.is_dir():
         return {}
     found = [(_FOLDER.fullmatch(path.name), path) for path in directory.iterdir()]
@@ -32,12 +32,12 @@ def checkpoints(directory: Path) -> dict[int, Path]:
 
 
 def write(model: Any, directory: Path, epoch: int, batch: int) -> Path:
-    """Write a checkpoint beside its place, to the disk, and then rename it.
+    """Write a checkpoint beside its place, wait for the disk, and rename it into place.
 
     Args:
         model: a compiled `SimMIM` or `ImageClassifier`.
         directory: of the run's checkpoints.
-        epoch: number of the epoch that is to go on.
+        epoch: number of the epoch that goes on from here.
         batch: how many of its batches are done.
 
     Returns:
@@ -82,7 +82,7 @@ def remove_all_but(directory: Path, keep: int) -> None:
 
 
 def remove_unfinished(directory: Path) -> None:
-    """Remove what a run that was killed while saving left behind."""
+    """Remove what a run left behind that was killed while saving."""
     if directory.is_dir():
         for path in directory.iterdir():
             if _ASIDE.fullmatch(path.name):
@@ -90,7 +90,7 @@ def remove_unfinished(directory: Path) -> None:
 
 
 def read_state(path: Path) -> RunState:
-    """Read the state of a checkpoint, and see whether its files are what was written.
+    """Read the state of a checkpoint, after a check that its files are what was written.
 
     Raises:
         DamagedError: if they are not.
@@ -113,7 +113,7 @@ def read_state(path: Path) -> RunState:
 
 
 def _remember_what_keras_leaves_out() -> None:
-    """Let Keras find again what it has worked out about the attributes that no file holds.
+    """Let Keras reuse what it has worked out about the attributes that it does not save.
 
     Keras 3.15 stores it under one name and looks for it under another, so that it makes a layer
     for each layer, and an optimizer, at every save: on TensorFlow 72 kB that are never freed.

@@ -1,4 +1,4 @@
-"""Models in Keras' own format, read without running what a file may hold."""
+"""Reading of models in Keras' own format, without running what a file may hold."""
 
 import os
 import zipfile

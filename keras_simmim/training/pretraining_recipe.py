@@ -11,7 +11,7 @@ from keras_simmim.training.warmup_schedule import WarmupSchedule
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainingRecipe(Recipe):
-    """All constants of an official pretraining; `pretraining_recipe` makes one.
+    """Hold all constants of an official pretraining; `pretraining_recipe` makes one.
 
     Args:
         preset: name of the model for `ks.SimMIM.from_preset`.
@@ -35,7 +35,7 @@ class PretrainingRecipe(Recipe):
 
     @property
     def schedule(self) -> WarmupSchedule:
-        """The learning rate of every update, for this batch size."""
+        """Return the learning rate of every update, for this batch size."""
         base, warmup = self.scaled(self.base_rate), self.scaled(self.warmup_rate)
         warmup_steps = self.warmup_epochs * self.steps_per_epoch
         if self.minimum_rate is None:
@@ -46,7 +46,7 @@ class PretrainingRecipe(Recipe):
 
 
 def pretraining_recipe(name: str, steps_per_epoch: int, batch_size: int) -> PretrainingRecipe:
-    """The official recipe of this name.
+    """Return the official recipe of this name.
 
     Under the official ViT recipe the mask token and the shared table of relative positions decay;
     under the Swin recipes the tables do and the mask token does not.
@@ -69,8 +69,12 @@ def pretraining_recipe(name: str, steps_per_epoch: int, batch_size: int) -> Pret
 
     Example:
     ```python
-    recipe = pretraining_recipe("simmim_swin_base_100ep", steps_per_epoch=625, batch_size=2048)
-    recipe.ratio   # 0.6
+    import keras_simmim as ks
+
+    recipe = ks.training.pretraining_recipe(
+        "simmim_swin_base_100ep", steps_per_epoch=625, batch_size=2048
+    )
+    recipe.ratio, recipe.epochs   # 0.6, 100
     ```
     """
     long = {"epochs": 800, "base_rate": 1e-4, "warmup_rate": 5e-7, "milestones": (700,)}

@@ -1,4 +1,4 @@
-"""A run that was interrupted, where it can go on."""
+"""Resuming of interrupted runs."""
 
 import itertools
 import logging
@@ -12,7 +12,7 @@ LOGGER = logging.getLogger("keras_simmim")
 
 
 class Resumed(NamedTuple):
-    """An interrupted run.
+    """Describe an interrupted run.
 
     Args:
         model: the model, compiled, with its optimizer's state.
@@ -49,11 +49,21 @@ def resume(directory: str | os.PathLike[str]) -> Resumed | None:
 
     Example:
     ```python
-    run = ks.training.resume("runs/first/checkpoints")
-    model, epoch, batch = (new_model(), 0, 0) if run is None else run[:3]
-    dataset = ks.data.image_folder("images", 224, epoch=epoch, first_batch=batch)
-    checkpoint = ks.training.callbacks.Checkpoint("runs/first/checkpoints", every=1000)
-    model.fit(dataset, epochs=100, initial_epoch=epoch, callbacks=[checkpoint])
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(), mask_on="pixels")
+    model.compile("adamw")
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
+    checkpoint = ks.training.callbacks.Checkpoint("checkpoints")
+    model.fit(images, epochs=1, verbose=0, callbacks=[checkpoint])   # interrupted here
+
+    run = ks.training.resume("checkpoints")
+    dataset = ks.data.from_arrays(images, batch_size=8, epoch=run.epoch, first_batch=run.batch)
+    run.model.fit(dataset, initial_epoch=run.epoch, epochs=2, verbose=0, callbacks=[checkpoint])
+    ks.training.resume("checkpoints").step   # 2
     ```
     """
     # The models themselves import this package.

@@ -1,4 +1,4 @@
-"""What a run was: command, settings, versions, state of the code, machine."""
+"""The record of a run: command, settings, versions, state of the code, machine."""
 
 import importlib.metadata
 import json
@@ -22,7 +22,7 @@ PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "jaxlib", "torch", "
 def record_run(
     path: str | os.PathLike[str], settings: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Writes a JSON file that says what is about to run, and on what.
+    """Write a JSON file that says what is about to run, and on which machine.
 
     It holds the time, the command, the settings, the backend and precision, the versions of
     Python, Keras, the backends, NumPy and this library, the git commit of the working directory
@@ -42,7 +42,9 @@ def record_run(
 
     Example:
     ```python
-    record = record_run("runs/first/run.json", {"seed": 0})
+    import keras_simmim as ks
+
+    record = ks.training.record_run("runs/first/run.json", {"seed": 0})
     record["settings"]   # {'seed': 0}
     ```
     """
@@ -83,7 +85,7 @@ def _versions() -> dict[str, str]:
 
 
 def _git(folder: Path) -> dict[str, Any] | None:
-    """Commit and number of changed files of the folder's repository; None where there is none."""
+    """Return the commit and the number of changed files of a folder's repository, or None."""
 
     def ask(*arguments: str) -> str:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""Where a run is, and what it holds that a saved model lacks."""
+"""The state of a run that a saved model lacks."""
 
 import dataclasses
 from typing import Any
@@ -11,10 +11,10 @@ from keras_simmim.backend.types import Tensor
 
 @dataclasses.dataclass(frozen=True)
 class RunState:
-    """How far a run has come, and the state that Keras leaves out of its files.
+    """Hold how far a run has come, and the state that Keras leaves out of its files.
 
     Args:
-        epoch: number of the epoch that is to go on, or to begin.
+        epoch: number of the epoch that goes on or begins from here.
         batch: how many of its batches are done.
         step: training steps of the run so far.
         metrics: values of the metrics' variables, so that the epoch's means go on.
@@ -31,7 +31,7 @@ class RunState:
 
     @classmethod
     def of(cls, model: Any, epoch: int, batch: int) -> "RunState":
-        """The state of a model that is being trained."""
+        """Take the state of a model that is being trained."""
         return cls(
             epoch=epoch,
             batch=batch,
@@ -43,11 +43,11 @@ class RunState:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "RunState":
-        """The state that a file holds.
+        """Return the state that a file holds.
 
         Raises:
-            KeyError: for one that is missing.
-            TypeError: for one of another type.
+            KeyError: for a value that is missing.
+            TypeError: for a value of another type.
         """
         values = {field.name: content[field.name] for field in dataclasses.fields(cls)}
         for name, value in values.items():
@@ -57,7 +57,7 @@ class RunState:
         return cls(**values)
 
     def restore_seeds(self, model: Any) -> None:
-        """Put the random generators where they were.
+        """Set the random generators to their states.
 
         Raises:
             ValueError: for a model with other generators.
@@ -66,7 +66,7 @@ class RunState:
         model.backend_seed = self.backend_seed
 
     def restore_metrics(self, model: Any) -> None:
-        """Let the means of the unfinished epoch go on.
+        """Set the metrics to their states, so that the unfinished epoch's means go on.
 
         Raises:
             ValueError: for a model with other metrics.
@@ -75,7 +75,7 @@ class RunState:
 
 
 def _seed_variables(model: Any) -> list[Any]:
-    """The variables that Keras counts among a model's, but not among its weights or metrics."""
+    """List the variables that Keras counts among a model's, but not its weights or metrics."""
     others = {id(variable) for variable in (*model.weights, *model.metrics_variables)}
     return [v for v in model.non_trainable_variables if id(v) not in others]
 

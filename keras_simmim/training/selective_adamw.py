@@ -1,4 +1,4 @@
-"""AdamW that knows its weights by name."""
+"""AdamW with weight decay and learning rates by a weight's name and layer."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
@@ -133,7 +133,7 @@ class SelectiveAdamW(optimizer.AdamW):
         return super()._get_current_learning_rate()
 
     def _groups(self, variables: list[Any]) -> Iterator[tuple[Tensor, list[int]]]:
-        """The rates of this update, each with the positions of the variables that have it."""
+        """Yield the rates of this update, each with the positions of the variables that have it."""
         groups: dict[float, list[int]] = {}
         for position, variable in enumerate(variables):
             groups.setdefault(self.multiplier(variable), []).append(position)
@@ -145,7 +145,7 @@ class SelectiveAdamW(optimizer.AdamW):
             yield fixed + multiplier * scaled, positions
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "without_decay": list(self.without_decay),

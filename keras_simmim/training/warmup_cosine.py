@@ -1,4 +1,4 @@
-"""Warm-up, then half a cosine."""
+"""Learning rate schedule: a linear warm-up, then half a cosine."""
 
 import math
 
@@ -11,7 +11,7 @@ from keras_simmim.training.warmup_schedule import WarmupSchedule
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class WarmupCosine(WarmupSchedule):
-    """A linear warm-up, then a cosine that falls to `minimum_rate` at the last step.
+    """Raise the rate linearly, then lower it by a cosine to `minimum_rate` at the last step.
 
     The cosine spans all steps, not those after the warm-up: where the warm-up ends, the rate
     drops from `base_rate` to where the cosine already is.
@@ -31,7 +31,11 @@ class WarmupCosine(WarmupSchedule):
 
     Example:
     ```python
-    schedule = WarmupCosine(1e-3, 1e-6, warmup_steps=10, minimum_rate=1e-5, total_steps=100)
+    import keras_simmim as ks
+
+    schedule = ks.training.WarmupCosine(
+        base_rate=1e-3, warmup_rate=1e-6, warmup_steps=10, minimum_rate=1e-5, total_steps=100
+    )
     float(schedule(51))   # 0.000505
     ```
     """
@@ -56,14 +60,14 @@ class WarmupCosine(WarmupSchedule):
         self.total_steps = int(total_steps)
 
     def after_warmup(self, step: Tensor) -> tuple[Tensor, Tensor]:
-        """The cosine."""
+        """Return the two parts of the cosine's rate."""
         left = ops.maximum(self.total_steps - step, 0.0) / self.total_steps
         # (1 + cos(π·step/total)) / 2 without its cancellation near the end, where it is small.
         height = ops.square(ops.sin(math.pi / 2 * left))
         return self.minimum_rate * (1.0 - height), self.base_rate * height
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "minimum_rate": self.minimum_rate,

@@ -1,4 +1,4 @@
-"""Warm-up, then a constant that drops at milestones."""
+"""Learning rate schedule: a linear warm-up, then a constant that drops at milestones."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from keras_simmim.training.warmup_schedule import WarmupSchedule
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class WarmupMilestones(WarmupSchedule):
-    """A linear warm-up, then `base_rate`, multiplied by `factor` at every milestone.
+    """Raise the rate linearly to `base_rate`, then multiply it by `factor` at every milestone.
 
     Args:
         base_rate: the rate that the warm-up rises to.
@@ -28,7 +28,11 @@ class WarmupMilestones(WarmupSchedule):
 
     Example:
     ```python
-    schedule = WarmupMilestones(1e-3, 1e-6, warmup_steps=10, milestones=(50,))
+    import keras_simmim as ks
+
+    schedule = ks.training.WarmupMilestones(
+        base_rate=1e-3, warmup_rate=1e-6, warmup_steps=10, milestones=(50,)
+    )
     float(schedule(51))   # 0.0001
     ```
     """
@@ -52,14 +56,14 @@ class WarmupMilestones(WarmupSchedule):
         self.factor = float(factor)
 
     def after_warmup(self, step: Tensor) -> tuple[float, Tensor]:
-        """The rate since the last milestone."""
+        """Return the two parts of the rate since the last milestone."""
         rate = ops.ones_like(step) * self.base_rate
         for milestone in self.milestones:
             rate = ops.where(step < milestone, rate, rate * self.factor)
         return 0.0, rate
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "milestones": list(self.milestones),

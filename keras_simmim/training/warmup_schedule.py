@@ -1,4 +1,4 @@
-"""A learning rate that rises linearly first, in the official code's own count of updates."""
+"""Base of learning rate schedules with a warm-up, by the official code's count of updates."""
 
 import keras
 from keras import ops
@@ -7,7 +7,7 @@ from keras_simmim.backend.types import Config, Tensor
 
 
 class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """A linear warm-up, then what a subclass makes of it in `after_warmup`.
+    """Raise the rate linearly, then let a subclass set it in `after_warmup`.
 
     The official loop asks its scheduler for the rate of step k after update number k, so that
     update number k, counted from 0, uses the rate of step max(k − 1, 0): the first two updates
@@ -41,18 +41,18 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_steps = int(warmup_steps)
 
     def __call__(self, step: Tensor | int) -> Tensor:
-        """The rate of the update that follows `step` updates: a float32 scalar."""
+        """Return the rate of the update that follows `step` updates: a float32 scalar."""
         fixed, scaled = self.parts(step)
         return fixed + scaled
 
     def parts(self, step: Tensor | int) -> tuple[Tensor, Tensor]:
-        """The rate as a sum: what all layers share, and what a layer's multiplier applies to.
+        """Split the rate into what all layers share, and what a layer's multiplier applies to.
 
         Args:
             step: updates before this one, an integer scalar.
 
         Returns:
-            Two float32 scalars.
+            Two float32 scalars, whose sum is the rate.
         """
         step = ops.maximum(ops.cast(step, "float32") - 1.0, 0.0)
         share = step / max(self.warmup_steps, 1)
@@ -64,11 +64,11 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         )
 
     def after_warmup(self, step: Tensor) -> tuple[Tensor | float, Tensor]:
-        """The two parts of the rate of a step after the warm-up, a float32 scalar."""
+        """Return the two `parts` of the rate of a step after the warm-up, a float32 scalar."""
         raise NotImplementedError
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             "base_rate": self.base_rate,
             "warmup_rate": self.warmup_rate,

@@ -1,11 +1,11 @@
-"""Embeddings of any block, evaluators and the sheet of neighbours."""
+"""Embeddings of any block, evaluators and the sheet of neighbors."""
 
 import numpy as np
 import pytest
 from keras import ops
 
 import keras_simmim as ks
-from keras_simmim.evaluation import KNN, EmbeddingStatistics, LinearProbe, embed, neighbour_sheet
+from keras_simmim.evaluation import KNN, EmbeddingStatistics, LinearProbe, embed, neighbor_sheet
 
 LABELS = np.array([0, 1, 0, 1, 0, 1, 0, 1])
 
@@ -58,12 +58,12 @@ def test_evaluators_yield_what_the_functions_measure(model, images, containers):
 def test_the_sheet_shows_the_nearest_first():
     images = np.stack([np.full((2, 8, 1), value, "uint8") for value in (10, 20, 30)])
     embeddings = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.2]])
-    sheet = neighbour_sheet(images[:1], embeddings[:1], images, embeddings, neighbours=3)
+    sheet = neighbor_sheet(images[:1], embeddings[:1], images, embeddings, neighbors=3)
     assert sheet.shape == (2, 8 + 1 + 3 * 8, 1)
     np.testing.assert_array_equal(sheet[0, [0, 8, 9, 17, 25], 0], [10, 255, 10, 30, 20])
-    larger = neighbour_sheet(images[:1], embeddings[:1], images, embeddings, 1, scale=3)
+    larger = neighbor_sheet(images[:1], embeddings[:1], images, embeddings, 1, scale=3)
     assert larger.shape == (6, 3 * 17, 1)
-    with pytest.raises(ValueError, match="neighbours must be from 1 to 3, got 4"):
-        neighbour_sheet(images, embeddings, images, embeddings, neighbours=4)
+    with pytest.raises(ValueError, match="neighbors must be from 1 to 3, got 4"):
+        neighbor_sheet(images, embeddings, images, embeddings, neighbors=4)
     with pytest.raises(ValueError, match="1 for 3 queries"):
-        neighbour_sheet(images, embeddings[:1], images, embeddings)
+        neighbor_sheet(images, embeddings[:1], images, embeddings)

@@ -1,4 +1,4 @@
-"""Weighted k-nearest neighbours, by hand and against scikit-learn."""
+"""Weighted k-nearest neighbors, by hand and against scikit-learn."""
 
 import numpy as np
 import pytest
@@ -14,9 +14,9 @@ def test_equals_scikit_learn_with_the_same_weights(k, temperature, monkeypatch):
     monkeypatch.setattr(knn, "_TRAIN_ROWS", 18)
     generator = np.random.default_rng(0)
     train_labels, test_labels = generator.integers(0, 4, 60), generator.integers(0, 4, 40)
-    centres = generator.normal(size=(4, 6))
-    train = centres[train_labels] + generator.normal(size=(60, 6))
-    test = centres[test_labels] + generator.normal(size=(40, 6))
+    centers = generator.normal(size=(4, 6))
+    train = centers[train_labels] + generator.normal(size=(60, 6))
+    test = centers[test_labels] + generator.normal(size=(40, 6))
 
     def unit(vectors):
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

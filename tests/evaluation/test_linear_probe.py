@@ -1,4 +1,4 @@
-"""The linear probe: what it reads, what decides its regularisation, and which block knows most."""
+"""The linear probe: what it reads, what decides its regularization, and which block knows most."""
 
 import numpy as np
 import pytest
@@ -20,11 +20,11 @@ def clouds(count, seed, classes=3, spread=1.0):
 def test_it_is_scikit_learns_regression_of_standardised_features():
     train, labels = clouds(120, 0)
     test, test_labels = clouds(90, 1)
-    given = linear_probe(train, labels, test, test_labels, regularisations=(0.1,))
+    given = linear_probe(train, labels, test, test_labels, regularizations=(0.1,))
     mean, std = train.mean(0), train.std(0)
     model = LogisticRegression(C=0.1, max_iter=5000).fit((train - mean) / std, labels)
     assert given["accuracy"] == pytest.approx(model.score((test - mean) / std, test_labels))
-    assert given["regularisation"] == 0.1
+    assert given["regularization"] == 0.1
     assert 0.8 < given["accuracy"] <= 1
 
 
@@ -33,7 +33,7 @@ def test_the_test_images_choose_nothing():
     test, test_labels = clouds(90, 1, spread=2.0)
     first = linear_probe(train, labels, test, test_labels)
     other = linear_probe(train, labels, test[::-1] * -1.0, test_labels)
-    for name in ("regularisation", "validation_accuracy"):
+    for name in ("regularization", "validation_accuracy"):
         assert first[name] == other[name]
     assert first["accuracy"] > other["accuracy"]
 
@@ -51,7 +51,7 @@ def test_balanced_accuracy_is_the_mean_over_classes():
     train = np.array([[0.0], [0.1], [1.0], [1.1]])
     test = np.array([[0.0]] * 8 + [[0.0], [0.0], [1.0]])
     given = linear_probe(
-        train, [0, 0, 1, 1], test, [0] * 8 + [1] * 3, regularisations=(1.0,), validation_share=0.5
+        train, [0, 0, 1, 1], test, [0] * 8 + [1] * 3, regularizations=(1.0,), validation_share=0.5
     )
     assert given["accuracy"] == pytest.approx(9 / 11)
     assert given["balanced_accuracy"] == pytest.approx(2 / 3)
@@ -83,7 +83,7 @@ GOOD = {
         ("train_labels", np.full(12, -1), "got 12 below 0"),
         ("train_embeddings", np.full((12, 10), np.nan), "train_embeddings must be finite"),
         ("test_embeddings", np.zeros((6, 9)), "same width, got 10 and 9"),
-        ("regularisations", (), "regularisations must be numbers above 0"),
+        ("regularizations", (), "regularizations must be numbers above 0"),
         ("validation_share", 1.0, "validation_share must be above 0 and below 1, got 1.0"),
     ],
 )

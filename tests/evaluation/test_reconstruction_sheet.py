@@ -6,7 +6,7 @@ import keras_simmim as ks
 
 
 class Model:
-    """Answers `reconstruct` with pictures of one grey each."""
+    """Answers `reconstruct` with pictures of one gray each."""
 
     def __init__(self, views, channels):
         self.views, self.channels = views, channels

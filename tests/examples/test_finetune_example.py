@@ -67,7 +67,7 @@ def test_the_report_has_all_blocks_and_the_colors(folders, saved, tmp_path, exam
     # Dark and light are told apart by their color alone.
     assert report["representations"]["colors"]["accuracy"] == 1
     assert report["best"] in ("block 0", "features")
-    picture = keras.utils.img_to_array(keras.utils.load_img(tmp_path / "neighbours.png"))
+    picture = keras.utils.img_to_array(keras.utils.load_img(tmp_path / "neighbors.png"))
     assert picture.shape == (8 * 16, 16 + 2 + 8 * 16, 3)
 
 

@@ -12,5 +12,5 @@ def device_names() -> list[str]:
 
 
 def first_example(batch_size: Tensor | int) -> int:
-    """Number this device's first example: 0, since a sharded array is one batch to the program."""
+    """Return the number of this device's first example: 0, as a sharded array is one batch."""
     return 0

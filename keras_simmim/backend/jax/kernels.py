@@ -95,5 +95,5 @@ def run_in_loop(
 
 
 def _form(block: keras.layers.Layer) -> tuple:
-    """What blocks have in common whose program is the same."""
+    """Return what two blocks share if their compiled programs are the same."""
     return type(block), *((tuple(v.shape), v.dtype, v.trainable, v.name) for v in block.variables)

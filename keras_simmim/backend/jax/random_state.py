@@ -2,7 +2,7 @@
 
 
 def initial_seed() -> int:
-    """Give 0: there is nothing to remember."""
+    """Return 0: there is nothing to remember."""
     return 0
 
 

@@ -12,7 +12,7 @@ from keras_simmim.backend.types import Tensor
 
 
 class TrainStep:
-    """`train_step` and `test_step` for Keras' JAX trainer."""
+    """Train and test on one batch, as Keras' JAX trainer calls it."""
 
     def train_step(
         self: Any, state: tuple[Sequence[Tensor], ...], data: Any
@@ -65,7 +65,10 @@ class TrainStep:
         return logs, (trainable, non_trainable, metrics)
 
     def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
-        """What a function of this name gives, compiled: JAX would compile each operation alone."""
+        """Return `function(*arguments)`, compiled as a whole.
+
+        JAX would compile each operation alone. Functions of one name share the compiled program.
+        """
         pieces, variables = self.pieces, self.weights
 
         def stateless(values: list[Tensor], *arguments: Tensor) -> Any:
@@ -79,7 +82,7 @@ class TrainStep:
     def _stateless(
         self: Any, trainable: Sequence[Tensor], non_trainable: Sequence[Tensor]
     ) -> keras.StatelessScope:
-        """A scope in which the model's variables have these values."""
+        """Return a scope in which the model's variables have these values."""
         return keras.StatelessScope(
             state_mapping=[
                 *zip(self.trainable_variables, trainable, strict=True),
@@ -115,7 +118,7 @@ class TrainStep:
 
 
 def _values(scope: keras.StatelessScope, variables: Sequence[Any]) -> list[Tensor]:
-    """The values that variables have at the end of a stateless scope."""
+    """Return the values that variables have at the end of a stateless scope."""
     return [
         variable.value if (value := scope.get_current_value(variable)) is None else value
         for variable in variables

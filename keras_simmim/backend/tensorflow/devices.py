@@ -13,7 +13,7 @@ def device_names() -> list[str]:
 
 
 def first_example(batch_size: Tensor | int) -> Tensor | int:
-    """Number this replica's first example within the batch of all replicas.
+    """Return the number of this replica's first example within the batch of all replicas.
 
     Args:
         batch_size: examples of this replica, an integer or an int32 scalar; the last batch of an

@@ -9,7 +9,7 @@ from keras_simmim.backend.types import Tensor
 
 
 class AdamW(adamw.AdamW):
-    """What `SelectiveAdamW` is made of: one operation updates a weight.
+    """Update each weight by one operation, for `SelectiveAdamW`.
 
     Written out, the update takes longer to trace than the network.
     """

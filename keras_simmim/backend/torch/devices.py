@@ -12,5 +12,5 @@ def device_names() -> list[str]:
 
 
 def first_example(batch_size: Tensor | int) -> int:
-    """Number this process' first example: 0, since Keras trains in one process on torch."""
+    """Return the number of this process' first example: 0, as Keras trains in one process."""
     return 0

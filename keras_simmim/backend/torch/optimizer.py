@@ -13,7 +13,7 @@ _AdamW: Any = type(keras.optimizers.AdamW.__new__(keras.optimizers.AdamW))
 
 
 class AdamW(_AdamW):
-    """What `SelectiveAdamW` is made of: one temporary of the size of all weights, instead of five.
+    """Update all weights with one temporary of their size instead of five, for `SelectiveAdamW`.
 
     On CPUs, fresh memory costs more than the arithmetic.
     """

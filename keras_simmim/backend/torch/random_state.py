@@ -4,10 +4,10 @@ import torch
 
 
 def initial_seed() -> int:
-    """Give what torch's generator was last seeded with."""
+    """Return the last seed of torch's generator."""
     return torch.initial_seed()
 
 
 def seed_step(seed: int, step: int) -> None:
-    """Make what is drawn in a training step a function of (seed, step)."""
+    """Seed torch's generator, so that a training step's draws are a function of (seed, step)."""
     torch.manual_seed((seed + step * 0x9E3779B97F4A7C15) % 2**63)

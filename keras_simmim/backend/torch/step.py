@@ -12,7 +12,7 @@ from keras_simmim.backend.types import Tensor
 
 
 class TrainStep:
-    """`train_step` and `test_step` for Keras' torch trainer."""
+    """Train and test on one batch, as Keras' torch trainer calls it."""
 
     def train_step(self: Any, data: Any) -> dict[str, Tensor]:
         """Take one optimizer step on a batch, unless it is not finite, and return the logs."""
@@ -40,7 +40,7 @@ class TrainStep:
             return self.update_metrics(measured, finite) | self.skipped_log()
 
     def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
-        """What the function gives; on JAX it is compiled."""
+        """Return `function(*arguments)`; JAX compiles it first."""
         return function(*arguments)
 
     def test_step(self: Any, data: Any) -> dict[str, Tensor]:

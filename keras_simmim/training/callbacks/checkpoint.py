@@ -1,4 +1,4 @@
-"""The whole run after every epoch, and in between, never half-written."""
+"""Callback that saves a run so that it can be resumed."""
 
 import functools
 import os
@@ -12,7 +12,7 @@ from keras_simmim.training import checkpoint_files
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the run after every epoch and every so many steps, for `ks.training.resume`.
+    """Save the run after every epoch and every so many steps, for `ks.training.resume`.
 
     A checkpoint is a folder `step-…` with the model as Keras saves it, `model.keras`, and what
     that lacks: the place in the data, the epoch's metrics, the state of dropout, and checksums.
@@ -33,8 +33,17 @@ class Checkpoint(keras.callbacks.Callback):
 
     Example:
     ```python
-    checkpoint = Checkpoint("runs/first/checkpoints", every=1000)
-    model.fit(dataset, epochs=100, callbacks=[checkpoint])
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(), mask_on="pixels")
+    model.compile("adamw")
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
+    checkpoint = ks.training.callbacks.Checkpoint("runs/first/checkpoints", every=1000)
+    model.fit(images, epochs=2, verbose=0, callbacks=[checkpoint])
+    ks.training.resume("runs/first/checkpoints").epoch   # 2
     ```
     """
 
@@ -50,7 +59,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.keep = keep
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """See that the directory is this run's, and clear what a kill left there."""
+        """Check that the directory is this run's, and remove what a kill left there."""
         self._step = int(ops.convert_to_numpy(self.model.step))
         last = max(checkpoint_files.checkpoints(self.directory), default=0)
         if last > self._step:
@@ -62,13 +71,13 @@ class Checkpoint(keras.callbacks.Callback):
         checkpoint_files.remove_unfinished(self.directory)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Begin to count the epoch's batches, where an interrupted one stopped."""
+        """Start to count the epoch's batches, where an interrupted epoch stopped."""
         self._epoch = epoch
         self._batch = self.params.get("first_batch", 0)
         self._before = self._step - self._batch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save, if it is this step's turn; the epoch's last step is saved with the epoch."""
+        """Save at every so many steps; the epoch's last step is saved with the epoch."""
         self._batch = self.params.get("first_batch", 0) + batch + 1
         last, self._step = self._step, self._before + self._batch
         is_turn = self.every is not None and self._step // self.every > last // self.every

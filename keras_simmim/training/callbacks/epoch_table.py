@@ -1,4 +1,4 @@
-"""All logs of every epoch, in a file that a resumed run continues."""
+"""Callback that records all logs of every epoch in a file, which a resumed run continues."""
 
 import csv
 import os
@@ -9,18 +9,27 @@ import keras
 
 
 class EpochTable(keras.callbacks.Callback):
-    """Records the logs of every epoch as CSV rows, the epochs that are finished in front.
+    """Record the logs of every epoch as CSV rows.
 
-    What callbacks before it put into the logs of `on_train_begin`, as `Evaluate` does, is the row
-    of epoch 0. The file is written anew after each epoch and renamed into place. A run that
-    resumes with the same file keeps the rows up to its first epoch; columns may come and go.
+    The first column, `epoch`, counts finished epochs. What callbacks before it put into the logs
+    of `on_train_begin`, as `Evaluate` does, is the row of epoch 0. The file is written anew after
+    each epoch and renamed into place. A run that resumes with the same file keeps the rows up to
+    its first epoch; columns may come and go.
 
     Args:
         path: the CSV file.
 
     Example:
     ```python
-    table = EpochTable("runs/first/epochs.csv")
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(), mask_on="pixels")
+    model.compile("adamw")
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
+    table = ks.training.callbacks.EpochTable("runs/first/epochs.csv")
     model.fit(images, epochs=2, verbose=0, callbacks=[table])
     [row["epoch"] for row in table.rows]   # [1, 2]
     ```
@@ -37,7 +46,7 @@ class EpochTable(keras.callbacks.Callback):
         self._before = dict(logs or {})
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Before the first epoch of a resumed run, read what earlier ones recorded."""
+        """Read what earlier runs recorded, before the first epoch of a resumed one."""
         if self._before is None:
             return
         rows = read_epochs(self.path) if epoch and self.path.exists() else []
@@ -47,7 +56,7 @@ class EpochTable(keras.callbacks.Callback):
         self._before = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the file anew, beside its place, and rename it."""
+        """Write the file anew beside its place, and rename it into place."""
         self.rows.append({"epoch": epoch + 1, **(logs or {})})
         names = dict.fromkeys(name for row in self.rows for name in row)
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +69,7 @@ class EpochTable(keras.callbacks.Callback):
 
 
 def read_epochs(path: Path) -> list[dict[str, Any]]:
-    """The rows of such a file; numbers as numbers, without the cells that are empty."""
+    """Read the rows of such a file; numbers as numbers, without the cells that are empty."""
     with path.open(newline="", encoding="utf-8") as file:
         return [
             {"epoch": int(row.pop("epoch"))}

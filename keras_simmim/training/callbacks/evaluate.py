@@ -1,4 +1,4 @@
-"""Measures of what was learned, while it is being learned."""
+"""Callback that measures what the model has learned while it trains."""
 
 import os
 import time
@@ -12,7 +12,7 @@ from keras_simmim.training.tensorboard_writer import TensorBoardWriter
 
 
 class Evaluate(keras.callbacks.Callback):
-    """Runs evaluators every few epochs, into the logs, the History and TensorBoard.
+    """Run evaluators every few epochs, and put their values into logs, History and TensorBoard.
 
     An epoch without an evaluation repeats the last values, so that all columns of the History
     are as long; its `evaluate_seconds` are 0. Before the first there are none, and so one comes
@@ -30,9 +30,18 @@ class Evaluate(keras.callbacks.Callback):
 
     Example:
     ```python
-    evaluate = Evaluate([ks.evaluation.KNN(reference, held_out)], every=5)
-    history = model.fit(dataset, epochs=30, callbacks=[evaluate]).history
-    history["knn_accuracy"], evaluate.seconds, evaluate.share
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(), mask_on="pixels")
+    model.compile("adamw")
+    images, labels = np.random.randint(0, 256, (8, 16, 24, 3), "uint8"), np.arange(8) % 2
+    knn = ks.evaluation.KNN((images, labels), (images, labels), k=1)
+    evaluate = ks.training.callbacks.Evaluate([knn], every=5)
+    history = model.fit(images, epochs=2, verbose=0, callbacks=[evaluate]).history
+    history["knn_accuracy"]   # [1.0, 1.0]
     ```
     """
 
@@ -58,7 +67,7 @@ class Evaluate(keras.callbacks.Callback):
         self._is_first = True
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Evaluate the model as it is; a mistake shows here, before anything was learned."""
+        """Evaluate the model as it is, so that a mistake shows before anything was learned."""
         self._started = time.perf_counter()
         self.seconds = 0.0
         if self.log_dir is not None:
@@ -75,7 +84,7 @@ class Evaluate(keras.callbacks.Callback):
             self._is_first = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Evaluate, if it is this epoch's turn, and put the values into the logs."""
+        """Evaluate every few epochs, and put the values into the logs."""
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
             self._evaluate()
             self._write(epoch + 1)
@@ -92,7 +101,7 @@ class Evaluate(keras.callbacks.Callback):
 
     @property
     def share(self) -> float:
-        """Which part of the time since `fit` began went into evaluating, between 0 and 1."""
+        """Return the share of the time since `fit` began that went into evaluating, 0 to 1."""
         return self.seconds / (time.perf_counter() - self._started)
 
     def _evaluate(self) -> None:

@@ -1,4 +1,4 @@
-"""One line that tells how far training is, how fast, and when it will be done."""
+"""Callback that shows how far training is, how fast, and when it will be done."""
 
 import shutil
 import sys
@@ -17,7 +17,7 @@ BAR = 20  # characters
 
 
 class Progress(keras.callbacks.Callback):
-    """Shows steps, losses, images per second and the time left; for `fit` with `verbose=0`.
+    """Show steps, losses, images per second and the time left; for `fit` with `verbose=0`.
 
     On a terminal it is one line that is drawn anew, and stays when its epoch ends. Elsewhere, as
     in a log file, it is a plain line an epoch and, in long epochs, one a minute. The time left
@@ -29,12 +29,20 @@ class Progress(keras.callbacks.Callback):
         show: names of logs to show where there are such.
 
     Raises:
-        ValueError: for a data set without a meter.
+        ValueError: for a dataset without a meter.
 
     Example:
     ```python
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(), mask_on="pixels")
+    model.compile("adamw")
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
     dataset = ks.data.metered(ks.data.from_arrays(images, batch_size=4))
-    model.fit(dataset, verbose=0, callbacks=[Progress(dataset)])
+    model.fit(dataset, verbose=0, callbacks=[ks.training.callbacks.Progress(dataset)])
     dataset.meter.images >= 8   # True
     ```
     """
@@ -50,7 +58,7 @@ class Progress(keras.callbacks.Callback):
         self._lock = threading.Lock()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Nothing is known yet."""
+        """Reset all counts."""
         self._steps: int | None = self.params["steps"]
         self._done = 0  # steps of all epochs of this fit
         self._warm: tuple[float, int, int] | None = None
@@ -64,7 +72,7 @@ class Progress(keras.callbacks.Callback):
         self._epoch_start: tuple[float, int] | None = None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Redraw, if it is time."""
+        """Draw the line anew, if the last time is long enough ago."""
         now = time.perf_counter()
         with self._lock:
             self._batch = max(self._batch, self._first_batch + batch + 1)
@@ -77,7 +85,7 @@ class Progress(keras.callbacks.Callback):
                 self._write(self._line(logs or {}, now), ends=not self._is_terminal)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Leave the epoch's line."""
+        """Draw the epoch's line for the last time, and leave it there."""
         with self._lock:
             self._steps = self._steps or self._batch
             line = self._line(logs or {}, time.perf_counter())
@@ -120,7 +128,7 @@ class Progress(keras.callbacks.Callback):
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person would say them: "0:07", "1:02:03", "2 d 03:04"."""
+    """Format seconds as a person would say them: "0:07", "1:02:03", "2 d 03:04"."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -1,4 +1,4 @@
-"""Draws that are a function of (seed, step) where Keras leaves them to the backend."""
+"""Callback that makes the backend's own draws a function of (seed, step)."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from keras_simmim.backend import random_state
 
 
 class SeedSteps(keras.callbacks.Callback):
-    """Seeds torch's own generator for every step, from its first seed and the step's number.
+    """Seed torch's own generator for every step, from its first seed and the step's number.
 
     Keras' dropout without a seed draws from it on torch, as does every beginning of an iteration
     over data, so that its state alone would not let a resumed run repeat the uninterrupted one.
@@ -18,7 +18,7 @@ class SeedSteps(keras.callbacks.Callback):
     """
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Find the run's seed and place."""
+        """Look up the run's seed and step."""
         model = self.model
         self._step = int(ops.convert_to_numpy(model.step))
         if model.backend_seed is None:

@@ -1,4 +1,4 @@
-"""The loss of every step, in a file that a resumed run continues."""
+"""Callback that records the loss of every step in a file, which a resumed run continues."""
 
 import math
 import os
@@ -11,7 +11,7 @@ import numpy as np
 
 
 class StepLosses(keras.callbacks.Callback):
-    """Records the training loss of every single step as CSV rows (step, loss).
+    """Record the training loss of every single step as CSV rows (step, loss).
 
     Keras logs the mean since the epoch began; this takes the mean apart again, for batches of
     equal size. A step that was skipped because it was not finite has the loss NaN. Each row is
@@ -23,9 +23,17 @@ class StepLosses(keras.callbacks.Callback):
 
     Example:
     ```python
-    losses = StepLosses("runs/first/losses.csv")
-    model.fit(dataset, callbacks=[losses])
-    losses.losses   # one number a step
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(), mask_on="pixels")
+    model.compile("adamw")
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
+    losses = ks.training.callbacks.StepLosses("runs/first/losses.csv")
+    model.fit(images, batch_size=4, verbose=0, callbacks=[losses])
+    len(losses.losses)   # 2
     ```
     """
 
@@ -35,7 +43,7 @@ class StepLosses(keras.callbacks.Callback):
         self.losses: list[float] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Read what earlier runs recorded, and write the file anew without what they lost."""
+        """Read what earlier runs recorded, and drop the steps that are to be repeated."""
         steps = _number(self.model.step)
         self._skipped = _number(self.model.skipped_steps)
         self.losses = _recorded(self.path)[:steps]
@@ -68,14 +76,14 @@ class StepLosses(keras.callbacks.Callback):
         self.losses.append(loss)
 
     def first_and_last(self) -> tuple[float, float]:
-        """Mean loss of the first and of the last tenth of all steps that were not skipped."""
+        """Return the mean loss of the first and of the last tenth of all steps but skipped ones."""
         losses = [loss for loss in self.losses if math.isfinite(loss)]
         tenth = max(1, len(losses) // 10)
         return float(np.mean(losses[:tenth])), float(np.mean(losses[-tenth:]))
 
 
 def _recorded(path: Path) -> list[float]:
-    """The losses of a file, up to a row that was cut short."""
+    """Read the losses of a file, up to a row that was cut short."""
     losses: list[float] = []
     if path.exists():
         for line in path.read_text().splitlines(keepends=True)[1:]:

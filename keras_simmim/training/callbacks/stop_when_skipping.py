@@ -1,4 +1,4 @@
-"""An end, with an explanation, to a run that does not get on."""
+"""Callback that stops a run whose steps are all skipped."""
 
 from typing import Any
 
@@ -6,14 +6,22 @@ import keras
 
 
 class StopWhenSkipping(keras.callbacks.Callback):
-    """Stops `fit` when every step is skipped because its loss or gradients are not finite.
+    """Stop `fit` after too many skipped steps, whose loss or gradients are not finite.
 
-    `fit` of `SimMIM` and `ImageClassifier` has one of its own; see `compile`.
-
-    The count is looked at only once in so many steps, because a look waits for the device.
+    `fit` of `SimMIM` and `ImageClassifier` has one of its own, as `compile` says. The count is read
+    only once in so many steps, because reading waits for the device.
 
     Args:
         steps: how many in a row, at least 1; None never stops.
+
+    Example:
+    ```python
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(), mask_on="pixels")
+    model.compile("adamw", stop_after_skipped=10)
+    ```
     """
 
     def __init__(self, steps: int | None) -> None:
@@ -22,12 +30,12 @@ class StopWhenSkipping(keras.callbacks.Callback):
         self.stopped = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start from what was skipped in earlier runs."""
+        """Start from the count of steps that earlier runs skipped."""
         self._batches = 0
         self._skipped = float(keras.ops.convert_to_numpy(self.model.skipped_steps))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Stop, if all steps since the last look were skipped."""
+        """Stop, if all steps since the last reading were skipped."""
         self._batches += 1
         if self.steps is None or self._batches % self.steps:
             return
@@ -38,7 +46,7 @@ class StopWhenSkipping(keras.callbacks.Callback):
         self._skipped = skipped
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Stay stopped, whatever a callback before this one has decided since."""
+        """Keep the run stopped, whatever a callback before this one has decided since."""
         if self.stopped:
             self.model.stop_training = True
 

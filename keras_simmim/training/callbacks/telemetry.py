@@ -1,4 +1,4 @@
-"""How fast training goes, what it waits for, and the learning rate, in the logs."""
+"""Callback that logs how fast training goes, what it waits for, and the learning rate."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ from keras import ops
 
 
 class Telemetry(keras.callbacks.Callback):
-    """Adds to the logs of every epoch what Keras leaves out.
+    """Add speed, waiting for data and the learning rate to the logs of every epoch.
 
     `learning_rate`, the largest of all groups, after the epoch's last step; `epoch_seconds`, the
     training of the epoch without validation; `images_per_second` in that time; and
@@ -23,12 +23,21 @@ class Telemetry(keras.callbacks.Callback):
         dataset: what `fit` gets, from `ks.data.metered`.
 
     Raises:
-        ValueError: for a data set without a meter.
+        ValueError: for a dataset without a meter.
 
     Example:
     ```python
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(), mask_on="pixels")
+    model.compile("adamw")
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
     dataset = ks.data.metered(ks.data.from_arrays(images, batch_size=4))
-    history = model.fit(dataset, verbose=0, callbacks=[Telemetry(dataset)]).history
+    telemetry = ks.training.callbacks.Telemetry(dataset)
+    history = model.fit(dataset, verbose=0, callbacks=[telemetry]).history
     0 <= history["data_wait_share"][0] <= 1   # True
     ```
     """
@@ -60,7 +69,7 @@ class Telemetry(keras.callbacks.Callback):
 
 
 def meter_of(dataset: Any) -> Any:
-    """The meter of a data set.
+    """Return the meter of a dataset.
 
     Raises:
         ValueError: if there is none.
@@ -74,7 +83,7 @@ def meter_of(dataset: Any) -> Any:
 
 
 def learning_rate(optimizer: Any) -> float:
-    """The rate of the next step; the largest one of an optimizer of several."""
+    """Return the rate of the next step; the largest one of an optimizer of several."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     optimizers = getattr(optimizer, "optimizers", [optimizer])
     return max(float(ops.convert_to_numpy(each.learning_rate)) for each in optimizers)

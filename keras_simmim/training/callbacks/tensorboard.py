@@ -1,4 +1,4 @@
-"""Numbers, weights and settings, for TensorBoard."""
+"""Callback that writes logs, weights and settings for TensorBoard."""
 
 import json
 import os
@@ -19,7 +19,7 @@ GROUPS = {
 
 
 class TensorBoard(keras.callbacks.Callback):
-    """Writes all logs of every epoch, distributions of the weights, and the text of the settings.
+    """Write all logs of every epoch, distributions of the weights, and the text of the settings.
 
     Unlike Keras' callback of this name, it needs no TensorFlow, does not make training wait for
     the losses of every step, and sorts what it shows: losses, optimizer, speed, measures. The
@@ -30,8 +30,8 @@ class TensorBoard(keras.callbacks.Callback):
         log_dir: TensorBoard's directory; files go to its `train` run, those of Keras' validation
             to `validation`.
         settings: names and values to show as a table, such as a command's options.
-        histograms: epochs between two looks at the weights, at least 1; the last epoch always has
-            one. None for none.
+        histograms: epochs between two histograms of the weights, at least 1; the last epoch always
+            has one. None for none.
         steps: steps between two writings of the means since the epoch began, at least 1, for
             long epochs; None for none.
 
@@ -40,9 +40,19 @@ class TensorBoard(keras.callbacks.Callback):
 
     Example:
     ```python
-    board = TensorBoard("runs/first/logs", settings={"seed": 0})
+    import os
+
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(), mask_on="pixels")
+    model.compile("adamw")
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
+    board = ks.training.callbacks.TensorBoard("runs/first/logs", settings={"seed": 0})
     model.fit(images, verbose=0, callbacks=[board])
-    sorted(os.listdir("runs/first/logs"))   # ['train']
+    os.listdir("runs/first/logs")   # ['train']
     ```
     """
 
@@ -77,7 +87,7 @@ class TensorBoard(keras.callbacks.Callback):
         writer.text("model", "\n".join(f"    {line}" for line in config.splitlines()), 0)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write what was measured before training, and see which step it is."""
+        """Write what was measured before training, and look up the step."""
         if self._before is not None:
             self._scalars(self._before, epoch)
             self._before = None
@@ -85,13 +95,13 @@ class TensorBoard(keras.callbacks.Callback):
             self._first_step = int(ops.convert_to_numpy(self.model.step))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the means so far, if it is this step's turn."""
+        """Write the means so far, every so many steps."""
         if self.steps is not None and (batch + 1) % self.steps == 0:
             for name, value in (logs or {}).items():
                 self._writer("train").scalar(f"steps/{name}", value, self._first_step + batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the logs and, if it is this epoch's turn, the weights."""
+        """Write the logs and, every few epochs, the weights."""
         self._scalars(logs or {}, epoch + 1)
         is_last = epoch + 1 == self.params["epochs"]
         if self.histograms is not None and ((epoch + 1) % self.histograms == 0 or is_last):
@@ -120,14 +130,14 @@ class TensorBoard(keras.callbacks.Callback):
 
 
 def group_of(name: str) -> str:
-    """Under which heading a log is shown."""
+    """Return the heading under which a log is shown."""
     if name == "loss" or name.endswith("_loss"):
         return "losses"
     return next((group for group, names in GROUPS.items() if name in names), "measures")
 
 
 def markdown_table(values: Mapping[str, Any]) -> str:
-    """Names and values as a table; what they say is not taken for markup."""
+    """Format names and values as a table; nothing in them acts as markup."""
     rows = [f"| {_literal(name)} | {_literal(value)} |" for name, value in values.items()]
     return "\n".join(["| | |", "|---|---|", *rows])
 

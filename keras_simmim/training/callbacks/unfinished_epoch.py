@@ -1,4 +1,4 @@
-"""An epoch that begins in its middle, where an interrupted run stopped."""
+"""Callback that lets an epoch begin in its middle, where an interrupted run stopped."""
 
 import logging
 from typing import Any
@@ -11,7 +11,7 @@ LOGGER = logging.getLogger("keras_simmim")
 
 
 class UnfinishedEpoch(keras.callbacks.Callback):
-    """Lets the first epoch of `fit` go on where it stopped, and end where it ends.
+    """Continue the first epoch of `fit` from where it was interrupted, up to its own last batch.
 
     `fit` of `SimMIM` and `ImageClassifier` has one of its own. It stands before all others, which
     find the number of the first batch in `params["first_batch"]`.
@@ -31,7 +31,7 @@ class UnfinishedEpoch(keras.callbacks.Callback):
         self._ends_early = False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Give the metrics, which Keras has just reset, what the epoch had measured."""
+        """Restore the epoch's metrics, which Keras has just reset."""
         self.params["first_batch"] = self.first_batch
         if self.state is not None and self.epochs is not None:
             self.epochs.rewind()

@@ -1,4 +1,4 @@
-"""Pictures and feature distributions while training."""
+"""Callback that writes pictures and feature distributions while the model trains."""
 
 import os
 from typing import Any
@@ -14,9 +14,9 @@ from keras_simmim.training.tensorboard_writer import TensorBoardWriter
 
 
 class Watch(keras.callbacks.Callback):
-    """Shows in TensorBoard what a few images look like to the model, every few epochs.
+    """Show in TensorBoard what a few images look like to the model, every few epochs.
 
-    Writes the reconstruction sheet and the masks as pictures, and the distributions of features
+    It writes the reconstruction sheet and the masks as pictures, and the distributions of features
     stage by stage: of the stem, the encoder, the encoded masked views and, with a classifier, of
     what the aggregator gives it. The masks are the same each time, so that pictures of two epochs
     compare, unless what to hide is learned. The epochs that are finished are the axis.
@@ -31,7 +31,19 @@ class Watch(keras.callbacks.Callback):
 
     Example:
     ```python
-    model.fit(dataset, callbacks=[Watch(images[:8], "runs/first/logs", every=5)])
+    import os
+
+    import numpy as np
+
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(), mask_on="pixels")
+    model.compile("adamw")
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
+    watch = ks.training.callbacks.Watch(images[:2], "runs/first/logs", every=5)
+    model.fit(images, verbose=0, callbacks=[watch])
+    os.listdir("runs/first/logs")   # ['train']
     ```
     """
 
@@ -50,7 +62,7 @@ class Watch(keras.callbacks.Callback):
         self._writer = TensorBoardWriter(self.log_dir)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the pictures and distributions of this epoch, if it is its turn."""
+        """Write pictures and distributions every few epochs, and after the last."""
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
             self._write(epoch + 1)
 
@@ -76,7 +88,7 @@ class Watch(keras.callbacks.Callback):
 
 
 def mask_sheet(masks: np.ndarray) -> np.ndarray:
-    """What is hidden of each image, white, one image a column and one view a row: (H, W, 1)."""
+    """Lay out masks, hidden parts white, one image a column and one view a row: (H, W, 1)."""
     masks = masks.astype("uint8") * 255
     views = masks[:, None] if masks.ndim == 3 else masks
     rows = [np.concatenate(list(view), axis=1) for view in views.swapaxes(0, 1)]

@@ -1,4 +1,4 @@
-"""Which of a run's numbers are drawn together, and how they are called."""
+"""The charts of a report: which of a run's numbers are drawn together, and their titles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ ORDER = ("knn_accuracy", "probe_accuracy", *TITLES)
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves to draw together.
+    """Group curves to draw together.
 
     Args:
         title: what they are.
@@ -40,7 +40,7 @@ class Chart:
 
 
 def charts_of(files: RunFiles) -> list[Chart]:
-    """The charts of a run, the most telling first."""
+    """Choose the charts of a run, the most telling first."""
     columns = dict.fromkeys(name for row in files.epochs for name in row)
     numbers = [
         name

@@ -1,4 +1,4 @@
-"""Curves as inline SVG: no script, no font, no colour of its own."""
+"""Line charts as inline SVG, without scripts, fonts or colors of their own."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ MOST_POINTS = 400  # of a curve: more would not be seen
 
 
 def line_chart(curves: Mapping[str, Points], x_label: str, dots: bool = False) -> str:
-    """Draws curves over one axis as an `<svg>` element.
+    """Draw curves over one axis as an `<svg>` element.
 
-    Colours and line widths are those of the CSS classes `c0`, `c1`, …, so that a page can be
+    Colors and line widths are those of the CSS classes `c0`, `c1`, …, so that a page can be
     light or dark. Values that are not finite are gaps.
 
     Args:
@@ -73,7 +73,7 @@ def line_chart(curves: Mapping[str, Points], x_label: str, dots: bool = False) -
 
 
 def ticks(low: float, high: float, count: int, whole: bool = False) -> list[float]:
-    """About `count` + 1 round numbers that enclose an interval, at least two."""
+    """Choose about `count` + 1 round numbers that enclose an interval, at least two."""
     if high <= low:
         margin = abs(low) * 0.1 or 1.0
         low, high = low - margin, high + margin
@@ -87,7 +87,7 @@ def ticks(low: float, high: float, count: int, whole: bool = False) -> list[floa
 
 
 def number(value: float) -> str:
-    """A number as short as can be, to four digits."""
+    """Format a number as short as can be, to four digits."""
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
         mantissa, _, exponent = f"{value:.3g}".partition("e")
         return f"{mantissa}e{int(exponent)}" if exponent else mantissa
@@ -95,7 +95,7 @@ def number(value: float) -> str:
 
 
 def thinned(points: Points) -> Points:
-    """Means of stretches of a long curve; a stretch with a gap in it is a gap."""
+    """Thin a long curve to the means of its stretches; a stretch with a gap in it is a gap."""
     if len(points) <= MOST_POINTS:
         return points
     length = math.ceil(len(points) / MOST_POINTS)

@@ -1,4 +1,4 @@
-"""What a run left in its folder."""
+"""The files that a run left in its folder."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ from keras_simmim.training.callbacks.epoch_table import read_epochs
 
 @dataclass(frozen=True)
 class RunFiles:
-    """The files of a run, read; what is not there is empty.
+    """Hold what the files of a run say; what is not there is empty.
 
     Args:
         record: of `run.json`, by `ks.training.record_run`.
@@ -29,7 +29,7 @@ class RunFiles:
 
     @classmethod
     def read(cls, folder: Path) -> "RunFiles":
-        """Read a folder.
+        """Read the files of a run's folder.
 
         Raises:
             ValueError: for a file that is not what its name says.
@@ -50,11 +50,11 @@ class RunFiles:
 
     @property
     def evaluated(self) -> set[str]:
-        """Names of what was measured before training too, every few epochs: by evaluators."""
+        """Return the names of what evaluators measured: before training too, every few epochs."""
         return {name for row in self.epochs[:1] if row["epoch"] == 0 for name in row} - {"epoch"}
 
     def curve(self, name: str) -> list[tuple[float, float]]:
-        """(epoch, value) of a column; of an evaluator's, where it was measured."""
+        """Return (epoch, value) of a column; of an evaluator's, where it was measured."""
         if name not in self.evaluated:
             return [(row["epoch"], row[name]) for row in self.epochs if name in row]
         return [

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing else."""
+"""The report of a run as one HTML file."""
 
 import base64
 import os
@@ -21,7 +21,7 @@ CAPTIONS = {
 
 
 def write_report(folder: str | os.PathLike[str]) -> Path:
-    """Writes `report.html` into a run's folder, from the files that the run left there.
+    """Write `report.html` into a run's folder, from the files that the run left there.
 
     It shows the curves of `epochs.csv` and `losses.csv`, the folder's PNG pictures, the results of
     `summary.json`, and the settings, versions, command, git state and machine of `run.json`. What
@@ -40,7 +40,10 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
 
     Example:
     ```python
-    write_report("runs/first").name   # report.html
+    import keras_simmim as ks
+
+    ks.training.record_run("runs/first/run.json", {"seed": 0})
+    ks.training.write_report("runs/first").name   # report.html
     ```
     """
     folder = Path(folder)
@@ -93,7 +96,7 @@ def _section(title: str, content: str, layout: str = "plain") -> str:
 
 
 def _tiles(files: RunFiles) -> str:
-    """The few numbers that one looks for first."""
+    """Write the few numbers that one looks for first."""
     tiles = []
     values = [loss for _, loss in files.losses] or [y for _, y in files.curve("loss")]
     if values:

@@ -1,4 +1,4 @@
-"""One picture of images beside those that the model takes for similar."""
+"""A picture of images beside those that the model finds similar."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -6,12 +6,12 @@ from numpy.typing import ArrayLike
 from keras_simmim.evaluation.knn import nearest
 
 
-def neighbour_sheet(
+def neighbor_sheet(
     queries: np.ndarray,
     query_embeddings: ArrayLike,
     images: np.ndarray,
     embeddings: ArrayLike,
-    neighbours: int = 5,
+    neighbors: int = 5,
     scale: int = 1,
 ) -> np.ndarray:
     """Lay out each query and, behind a gap, its most similar images, most similar first.
@@ -21,19 +21,25 @@ def neighbour_sheet(
         query_embeddings: (Q, D) float array.
         images: uint8 array (N, H, W, C) to choose from.
         embeddings: (N, D) float array.
-        neighbours: images beside each query, from 1 to N.
+        neighbors: images beside each query, from 1 to N.
         scale: enlargement, a whole number of pixels for each.
 
     Returns:
         uint8 array (Q·H·scale, …, 1 or 3); of other numbers of channels it shows the first.
 
     Raises:
-        ValueError: for numbers of images and embeddings that differ, or too many neighbours.
+        ValueError: for numbers of images and embeddings that differ, or too many neighbors.
 
     Example:
     ```python
-    embeddings = model.embed(images)
-    sheet = neighbour_sheet(images[:2], embeddings[:2], images, embeddings, neighbours=3)
+    import numpy as np
+
+    import keras_simmim as ks
+
+    images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")
+    embeddings = np.random.normal(size=(8, 16))
+    queries, query_embeddings = images[:2], embeddings[:2]
+    sheet = ks.evaluation.neighbor_sheet(queries, query_embeddings, images, embeddings, neighbors=3)
     sheet.shape   # (32, 99, 3)
     ```
     """
@@ -44,9 +50,9 @@ def neighbour_sheet(
             f"{len(query_vectors)} for {len(queries)} queries and {len(vectors)} for {len(images)} "
             "images."
         )
-    if not 1 <= neighbours <= len(images):
-        raise ValueError(f"neighbours must be from 1 to {len(images)}, got {neighbours!r}.")
-    _, chosen = nearest(query_vectors, vectors, neighbours)
+    if not 1 <= neighbors <= len(images):
+        raise ValueError(f"neighbors must be from 1 to {len(images)}, got {neighbors!r}.")
+    _, chosen = nearest(query_vectors, vectors, neighbors)
     gap = np.full((*queries.shape[1:2], max(1, queries.shape[2] // 8), queries.shape[3]), 255)
     rows = [
         np.concatenate([query, gap, *images[indices]], axis=1)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 
 def checked(name: str, embeddings: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """float32 embeddings (N, D) and integer labels (N,).
+    """Return float32 embeddings (N, D) and integer labels (N,).
 
     Raises:
         ValueError: for shapes that do not fit, embeddings that are not finite, and labels that
@@ -38,7 +38,11 @@ def checked_pair(
     test_embeddings: ArrayLike,
     test_labels: ArrayLike,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Train and test embeddings and labels; ValueError unless they fit each other."""
+    """Return train and test embeddings and labels as arrays that fit each other.
+
+    Raises:
+        ValueError: for widths that differ, train labels of one class alone, and as in `checked`.
+    """
     train, train_classes = checked("train", train_embeddings, train_labels)
     test, test_classes = checked("test", test_embeddings, test_labels)
     if train.shape[1] != test.shape[1]:
@@ -54,7 +58,7 @@ def checked_pair(
 
 
 def labels_of(name: str, data: Any) -> np.ndarray:
-    """The labels of (images, labels) arrays or of a dataset of such batches.
+    """Return the labels of (images, labels) arrays or of a dataset of such batches.
 
     Raises:
         ValueError: for data without labels.
@@ -71,5 +75,5 @@ def labels_of(name: str, data: Any) -> np.ndarray:
 
 
 def images_of(data: Any) -> Any:
-    """The images of (images, labels) arrays; a dataset or array as it is."""
+    """Return the images of (images, labels) arrays; a dataset or array as it is."""
     return data[0] if isinstance(data, tuple | list) else data
