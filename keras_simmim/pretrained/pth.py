@@ -40,7 +40,7 @@ _DAMAGE = (
 
 
 def read_pth(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[Any, Any]]:
-    """Read the tensors of a checkpoint that `torch.save` wrote, without torch.
+    """Read the tensors of a file that `torch.save` wrote, without torch.
 
     The tensors are those under "model", else under "state_dict", else on the top level. Nothing
     that is pickled in the file is executed. Optimizer states are never read.
@@ -50,13 +50,13 @@ def read_pth(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[
 
     Returns:
         The tensors by name, as arrays of their own, bfloat16 as float32; and the other entries of
-        the checkpoint as plain values, such as "epoch" or a nested "config". Entries of which the
+        the file as plain values, such as "epoch" or a nested "config". Entries of which the
         name starts with "optimizer" or which hold tensors are left out.
 
     Raises:
         FileNotFoundError: if there is nothing at `path`.
-        ValueError: if the file is damaged, is no such checkpoint, holds no tensors, or names a
-            Python object that a checkpoint of tensors does not need.
+        ValueError: if the file is damaged, is none of torch's, holds no tensors, or names a
+            Python object that tensors do not need.
 
     Example:
     ```python
@@ -64,8 +64,8 @@ def read_pth(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[
 
     from keras_simmim.pretrained.pth import read_pth
 
-    torch.save({"model": {"head.weight": torch.ones(2, 3)}, "epoch": 7}, "checkpoint.pth")
-    tensors, metadata = read_pth("checkpoint.pth")
+    torch.save({"model": {"head.weight": torch.ones(2, 3)}, "epoch": 7}, "weights.pth")
+    tensors, metadata = read_pth("weights.pth")
     tensors["head.weight"].shape, metadata["epoch"]  # (2, 3), 7
     ```
     """

@@ -35,7 +35,7 @@ def unpickle(content: bytes) -> Any:
     """Return what is pickled, with a `StoredTensor` for every tensor.
 
     Raises:
-        RefusedError: for a damaged pickle, or one that names what no checkpoint needs.
+        RefusedError: for a damaged pickle, or one that names what tensors do not need.
     """
     try:
         return _Unpickler(io.BytesIO(content), encoding="utf-8").load()

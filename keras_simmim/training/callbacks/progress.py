@@ -61,7 +61,7 @@ class Progress(keras.callbacks.Callback):
         """Reset all counts."""
         self._steps: int | None = self.params["steps"]
         self._done = 0  # steps of all epochs of this fit
-        self._warm: tuple[float, int, int] | None = None
+        self._warm: tuple[float, int] | None = None
         self._is_terminal = sys.stdout.isatty()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -77,7 +77,7 @@ class Progress(keras.callbacks.Callback):
         with self._lock:
             self._batch = max(self._batch, self._first_batch + batch + 1)
             images = self.meter.images
-            self._warm = self._warm or (now, images, self._done + self._batch)
+            self._warm = self._warm or (now, self._done + self._batch)
             self._epoch_start = self._epoch_start or (now, images)
             wait = REDRAW_SECONDS if self._is_terminal else REPEAT_SECONDS
             if now - self._drawn >= wait:
@@ -114,7 +114,7 @@ class Progress(keras.callbacks.Callback):
     def _seconds_left(self, now: float) -> float | None:
         if self._warm is None or not self._steps:
             return None
-        started, _, first = self._warm
+        started, first = self._warm
         done = self._done + self._batch
         left = (self.params["epochs"] - self._epoch) * self._steps - self._batch
         return (now - started) / (done - first) * left if done > first else None
