@@ -24,7 +24,6 @@ class AttentionAggregation(keras.layers.Layer):
     Example:
     ```python
     import keras
-
     import keras_simmim as ks
 
     views = keras.random.normal((8, 3, 7, 7, 64))

@@ -15,7 +15,6 @@ class SpatialMean(keras.layers.Layer):
     Example:
     ```python
     import keras
-
     import keras_simmim as ks
 
     views = keras.random.normal((8, 3, 7, 7, 64))

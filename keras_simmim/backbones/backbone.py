@@ -122,7 +122,7 @@ class Backbone(keras.Model):
         return []
 
     def depth_of(self, variable: keras.Variable) -> int:
-        """Number the block that a weight belongs to.
+        """Return the number of the block that a weight belongs to.
 
         Args:
             variable: a weight of this backbone, or of a model around it.

@@ -25,7 +25,6 @@ def embedding_statistics(embeddings: Tensor) -> dict[str, Tensor]:
     Example:
     ```python
     import numpy as np
-
     import keras_simmim as ks
 
     corners = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])

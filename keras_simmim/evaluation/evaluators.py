@@ -27,7 +27,6 @@ class KNN:
     Example:
     ```python
     import numpy as np
-
     import keras_simmim as ks
 
     backbone = ks.backbones.ViT((16, 24, 3), patch_size=4, num_layers=1, num_heads=2, hidden_dim=16)
@@ -68,7 +67,6 @@ class LinearProbe:
     Example:
     ```python
     import numpy as np
-
     import keras_simmim as ks
 
     backbone = ks.backbones.ViT((16, 24, 3), patch_size=4, num_layers=1, num_heads=2, hidden_dim=16)
@@ -104,7 +102,6 @@ class EmbeddingStatistics:
     Example:
     ```python
     import numpy as np
-
     import keras_simmim as ks
 
     backbone = ks.backbones.ViT((16, 24, 3), patch_size=4, num_layers=1, num_heads=2, hidden_dim=16)

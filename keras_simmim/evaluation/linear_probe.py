@@ -127,7 +127,6 @@ def linear_probe_blocks(
     Example:
     ```python
     import numpy as np
-
     import keras_simmim as ks
 
     backbone = ks.backbones.ViT((16, 24, 3), patch_size=4, num_layers=1, num_heads=2, hidden_dim=16)

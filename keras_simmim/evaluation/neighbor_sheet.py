@@ -33,7 +33,6 @@ def neighbor_sheet(
     Example:
     ```python
     import numpy as np
-
     import keras_simmim as ks
 
     images = np.random.randint(0, 256, (8, 16, 24, 3), "uint8")

@@ -27,7 +27,6 @@ def reconstruction_sheet(model: Any, images: Any, step: int = 0, scale: int = 1)
     Example:
     ```python
     import numpy as np
-
     import keras_simmim as ks
 
     backbone = ks.backbones.ViT((16, 24, 3), patch_size=4, num_layers=1, num_heads=2, hidden_dim=16)

@@ -21,7 +21,6 @@ class ServedModel:
     Example:
     ```python
     import numpy as np
-
     import keras_simmim as ks
 
     backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))

@@ -28,7 +28,6 @@ def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = N
     Example:
     ```python
     import keras
-
     from keras_simmim.layers.attention import attention
 
     query, key, value = keras.random.normal((3, 2, 4, 16, 8))
@@ -57,7 +56,6 @@ def gelu(inputs: Tensor) -> Tensor:
     Example:
     ```python
     import keras
-
     from keras_simmim.layers.attention import gelu
 
     float(gelu(keras.ops.ones(())))   # 0.841345

@@ -29,7 +29,6 @@ class TruncatedNormal(keras.initializers.TruncatedNormal):
     Example:
     ```python
     import keras
-
     from keras_simmim.layers.initialization import TruncatedNormal
 
     weights = TruncatedNormal(0.02, cutoff=1)((768, 768))

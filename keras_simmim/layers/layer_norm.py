@@ -23,7 +23,6 @@ class LayerNorm(keras.layers.LayerNormalization):
     Example:
     ```python
     import keras
-
     from keras_simmim.layers.layer_norm import LayerNorm
 
     LayerNorm()(keras.ops.array([[1.0, 2.0, 3.0]])).shape   # (1, 3)

@@ -18,7 +18,6 @@ class Linear(keras.layers.Dense):
     Example:
     ```python
     import keras
-
     from keras_simmim.layers.linear import Linear
 
     Linear(3)(keras.ops.ones((2, 5))).shape   # (2, 3)

@@ -40,7 +40,6 @@ class TransformerBlock(keras.layers.Layer):
     Example:
     ```python
     import keras
-
     from keras_simmim.layers.transformer_block import TransformerBlock
 
     block = TransformerBlock(num_heads=4, mlp_dim=64)

@@ -80,7 +80,7 @@ class ImageModel(TrainedModel):
         return {"embedding": self.backbone.pool(features)}
 
     def depth_of(self, variable: keras.Variable) -> int:
-        """Number the block that a weight belongs to: see `Backbone.depth_of`."""
+        """Return the number of the block that a weight belongs to: see `Backbone.depth_of`."""
         return self.backbone.depth_of(variable)
 
     @property

@@ -173,7 +173,7 @@ class SimMIM(ImageModel):
         self.built = True
 
     def depth_of(self, variable: keras.Variable) -> int:
-        """Number the block that a weight belongs to; the mask token stands with the stem."""
+        """Return the number of a weight's block; the mask token stands with the stem."""
         return 0 if variable is self.mask_token else super().depth_of(variable)
 
     # ------------------------------------------------------- the path, nothing masked

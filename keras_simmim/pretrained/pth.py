@@ -61,7 +61,6 @@ def read_pth(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[
     Example:
     ```python
     import torch
-
     from keras_simmim.pretrained.pth import read_pth
 
     torch.save({"model": {"head.weight": torch.ones(2, 3)}, "epoch": 7}, "weights.pth")

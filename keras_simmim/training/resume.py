@@ -50,7 +50,6 @@ def resume(directory: str | os.PathLike[str]) -> Resumed | None:
     Example:
     ```python
     import numpy as np
-
     import keras_simmim as ks
 
     backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))

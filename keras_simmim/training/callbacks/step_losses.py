@@ -24,7 +24,6 @@ class StepLosses(keras.callbacks.Callback):
     Example:
     ```python
     import numpy as np
-
     import keras_simmim as ks
 
     backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))

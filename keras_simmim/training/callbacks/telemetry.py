@@ -28,7 +28,6 @@ class Telemetry(keras.callbacks.Callback):
     Example:
     ```python
     import numpy as np
-
     import keras_simmim as ks
 
     backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))

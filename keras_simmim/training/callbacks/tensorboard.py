@@ -41,9 +41,7 @@ class TensorBoard(keras.callbacks.Callback):
     Example:
     ```python
     import os
-
     import numpy as np
-
     import keras_simmim as ks
 
     backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))

@@ -32,9 +32,7 @@ class Watch(keras.callbacks.Callback):
     Example:
     ```python
     import os
-
     import numpy as np
-
     import keras_simmim as ks
 
     backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
