@@ -1,0 +1,123 @@
+"""A folder of image files as a source."""
+
+import os
+from collections.abc import Sequence
+from typing import Unpack
+
+import numpy as np
+import tensorflow as tf
+
+from keras_simmim.data import arguments
+from keras_simmim.data.pipeline.batching import batched
+from keras_simmim.data.pipeline.plan import Plan
+from keras_simmim.data.pipeline.source_arguments import SourceArguments
+from keras_simmim.data.reading.broken_files import BrokenFiles
+from keras_simmim.data.reading.encoded_image import MAX_PIXELS
+from keras_simmim.data.sources.image_files import ImageFiles
+from keras_simmim.data.sources.listing import choose_evenly, choose_subset, list_images
+
+
+def image_folder(
+    path: str | os.PathLike[str],
+    image_size: int | tuple[int, int] | None = None,
+    batch_size: int = 64,
+    *,
+    labels: str | Sequence[int] | np.ndarray | None = "auto",
+    training: bool = True,
+    seed: int = 0,
+    limit: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    channels: int = 3,
+    on_error: str = "skip",
+    max_pixels: int = MAX_PIXELS,
+    **shared: Unpack[SourceArguments],
+) -> tf.data.Dataset:
+    """Batch the image files of a folder and of the folders in it.
+
+    JPEG, PNG, GIF (its first frame), BMP and still WebP are read, whatever the extension says of
+    the format; hidden files are left out. Of a JPEG no more than the crop is decoded, and it is
+    turned as its EXIF says. Alpha is ignored; 16-bit PNGs are scaled to 8 bits.
+
+    Args:
+        path: the folder.
+        image_size: side or `(height, width)` of the results, in pixels; None takes that of `crop`.
+        batch_size: images in a batch.
+        labels: `"auto"`: the sub-folders of `path`, sorted by name, are the classes if the images
+            lie in them, and there are no labels if the images lie in `path` itself. None: no
+            labels, all images. Or one integer an image, in the order of the sorted paths.
+        training: True for a new order, random crops and flips in every epoch; False for the sorted
+            order and the largest central crop.
+        seed: seed of order, crops, flips, `limit` and `validation_split`.
+        limit: most images to use, chosen at random by `seed` and evenly over the classes.
+        validation_split: share of the images, taken evenly from the classes, that is held out,
+            between 0 and 1; None splits nothing. Equal seeds split alike.
+        subset: which side of the split to give, `"training"` or `"validation"`.
+        channels: 3 for color or 1 for gray.
+        on_error: `"skip"` logs and leaves out a file that cannot be read: in training another
+            image takes its place, so that every epoch is equally long. `"raise"` ends the
+            iteration with a `tf.errors.InvalidArgumentError` that names the file and the reason.
+        max_pixels: most pixels that an image's header may state; one that states more is broken.
+            The default is Pillow's: half a GiB of color.
+        **shared: what all sources take, see `ks.data.SourceArguments`: `crop`, or its parts
+            `crop_scale`, `crop_ratio` and `flip`; `epoch` and `first_batch`, to go on with a run;
+            `drop_remainder`.
+
+    Returns:
+        A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), or of pairs of these
+        and int32 labels (batch,). It has the attributes `class_names` (list or None), `file_paths`
+        (list, in the order of `training=False`), `image_count` and `broken_files`, a dictionary
+        from path to reason that fills as broken files are met. The number of batches is known
+        unless `training=False` and `on_error="skip"`.
+
+    Raises:
+        FileNotFoundError: if there is nothing at `path`.
+        NotADirectoryError: if `path` is no folder.
+        ValueError: if there is no image, no intact image, an argument out of bounds, or arguments
+            contradict each other.
+        TypeError: if an argument has another type.
+
+    Example:
+    ```python
+    from pathlib import Path
+    import keras
+    import numpy as np
+    import keras_simmim as ks
+
+    for name in ("cat", "dog"):
+        Path("pets", name).mkdir(parents=True)
+        pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3))
+        keras.utils.save_img(f"pets/{name}/1.png", pixels)
+    dataset = ks.data.image_folder("pets", image_size=(16, 24), training=False)
+    images, labels = next(iter(dataset))
+    tuple(images.shape), labels.numpy().tolist()   # (2, 16, 24, 3), [0, 1]
+    ```
+    """
+    plan = Plan.from_arguments(image_size, batch_size, training=training, seed=seed, **shared)
+    channels = arguments.as_choice("channels", channels, (1, 3))
+    on_error = arguments.as_choice("on_error", on_error, ("skip", "raise"))
+    max_pixels = arguments.as_integer("max_pixels", max_pixels, minimum=1)
+    if isinstance(labels, str) and labels != "auto":
+        raise ValueError(f"labels must be 'auto', None or integers, got {labels!r}.")
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a path, got {path!r}.")
+
+    unreadable: dict[str, str] = {}
+    files = list_images(os.fsdecode(path), isinstance(labels, str), unreadable)
+    if labels is not None and not isinstance(labels, str):
+        files = files.labeled(arguments.as_labels(labels, len(files.paths)))
+    if limit is not None:
+        limit = arguments.as_integer("limit", limit, minimum=1)
+        files = files.chosen(choose_evenly(files.classes, limit, plan.epochs.seed))
+    if validation_split is not None or subset is not None:
+        chosen = choose_subset(files.classes, validation_split, subset, plan.epochs.seed)
+        files = files.chosen(chosen)
+
+    broken = BrokenFiles(files.paths, channels, max_pixels, on_error)
+    for folder, reason in unreadable.items():
+        broken.note(folder, reason)
+    broken.check_first()
+    dataset = batched(ImageFiles(files, broken, training=training), plan)
+    dataset.file_paths = files.paths
+    dataset.broken_files = broken.reasons
+    return dataset
