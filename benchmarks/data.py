@@ -54,10 +54,10 @@ def make_photos(folder):
             os.link(path, folder / f"{number:03d}-{copy}.jpg")
 
 
-def pil_views(paths):
+def pil_crops(paths):
     """What a loader on PIL computes, the batch included."""
     generator = np.random.default_rng(0)
-    views = []
+    crops = []
     for path in paths:
         with Image.open(path) as file:
             image = file.convert("RGB")
@@ -67,12 +67,12 @@ def pil_views(paths):
         height = min(image.height, round((area / ratio) ** 0.5))
         left = int(generator.integers(0, image.width - width + 1))
         top = int(generator.integers(0, image.height - height + 1))
-        view = image.crop((left, top, left + width, top + height))
-        view = view.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        crop = image.crop((left, top, left + width, top + height))
+        crop = crop.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
         if generator.random() < 0.5:
-            view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        views.append(np.asarray(view))
-    return sum(len(np.stack(views[start : start + BATCH])) for start in range(0, len(views), BATCH))
+            crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        crops.append(np.asarray(crop))
+    return sum(len(np.stack(crops[start : start + BATCH])) for start in range(0, len(crops), BATCH))
 
 
 def seconds(function):
@@ -101,7 +101,7 @@ def input_speed(folder, rounds):
         halves = [paths[::2], paths[1::2]]
         readers = {
             "image_folder": lambda: [None for _ in ours],
-            "PIL, two processes": lambda: pool.map(pil_views, halves, chunksize=1),
+            "PIL, two processes": lambda: pool.map(pil_crops, halves, chunksize=1),
             "image_dataset_from_directory": lambda: [None for _ in keras_utility],
         }
         medians, times = in_turns(list(readers.values()), rounds)

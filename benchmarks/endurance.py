@@ -26,7 +26,7 @@ import keras
 import numpy as np
 
 import keras_simmim as ks
-from keras_simmim.data import arrays as _arrays  # noqa: F401, TensorFlow before the fork
+from keras_simmim.data.sources import arrays as _arrays  # noqa: F401, TensorFlow before the fork
 
 RESULTS = Path(__file__).parent / "results" / "endurance.json"
 BACKENDS = ("tensorflow", "jax", "torch")

@@ -132,15 +132,14 @@ def fine_tuned(
     known = labels[chosen]
     if shuffled:
         known = unrelated(known, seed)
-    # Few images many times over make one long epoch in place of many short ones.
+    # Few images many times over make one long epoch instead of many short ones.
     repeats = -(-32 * STEPS // (8 * len(chosen)))
     train = ks.data.from_arrays(
         np.tile(images[chosen], (repeats, 1, 1, 1)),
         np.tile(known, repeats),
-        image_size=images.shape[1],
         batch_size=32,
         seed=seed,
-        crop_scale=(0.6, 1.0),
+        crop=ks.data.RandomCrop(images.shape[1], scale=(0.6, 1.0)),
     )
     epochs = -(-STEPS // int(train.cardinality()))
     classifier = ks.ImageClassifier.from_pretrained(

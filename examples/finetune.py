@@ -114,15 +114,14 @@ def fine_tuned(
         seed=options.seed,
         **normalization,
     )
-    # Few images many times over make one long epoch in place of many short ones.
+    # Few images many times over make one long epoch instead of many short ones.
     wanted = options.steps * options.batch_size
     repeats = max(1, wanted // (8 * len(images)))
     train = ks.data.from_arrays(
         np.tile(images, (repeats, 1, 1, 1)),
         np.tile(labels, repeats),
-        image_size=options.image_size,
         batch_size=options.batch_size,
-        crop_scale=(0.6, 1.0),
+        crop=ks.data.RandomCrop(options.image_size, scale=(0.6, 1.0)),
         seed=options.seed,
     )
     steps = int(train.cardinality())

@@ -1,7 +1,8 @@
 """Stage zero: image files, arrays or TFDS data sets become batches of uint8 images.
 
+    sources              reading           geometry              pipeline
     files ─┐
-    arrays ─┼→ order of the epoch → decode and crop → resize, flip → batch → prefetch
+    arrays ─┼→ order ──→ open an image ──→ draw and do a crop ──→ batch, count epochs, prefetch
     TFDS ──┘
 
 Every source returns a `tf.data.Dataset` and shares everything after the first arrow. TensorFlow is
@@ -12,15 +13,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from keras_simmim.data.geometry.center_crop import CenterCrop
+    from keras_simmim.data.geometry.random_crop import RandomCrop
     from keras_simmim.data.pipeline.metered import metered
+    from keras_simmim.data.pipeline.source_arguments import SourceArguments
     from keras_simmim.data.sources.arrays import from_arrays
     from keras_simmim.data.sources.few_labels import few_labels
     from keras_simmim.data.sources.folder import image_folder
     from keras_simmim.data.sources.tfds import from_tfds
 
-__all__ = ["few_labels", "from_arrays", "from_tfds", "image_folder", "metered"]
+__all__ = [
+    "CenterCrop",
+    "RandomCrop",
+    "SourceArguments",
+    "few_labels",
+    "from_arrays",
+    "from_tfds",
+    "image_folder",
+    "metered",
+]
 
 _MODULES = {
+    "CenterCrop": "geometry.center_crop",
+    "RandomCrop": "geometry.random_crop",
+    "SourceArguments": "pipeline.source_arguments",
     "few_labels": "sources.few_labels",
     "from_arrays": "sources.arrays",
     "from_tfds": "sources.tfds",
@@ -32,7 +48,18 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    try:
+        module = import_module(f"{__name__}.{_MODULES[name]}")
+    except ImportError as error:
+        if error.name != "tensorflow":
+            raise
+        raise ImportError(
+            f"{__name__}.{name} needs TensorFlow to read data, whatever Keras computes on: "
+            "pip install tensorflow. Without it, `fit` takes arrays and any "
+            "keras.utils.PyDataset.",
+            name="tensorflow",
+        ) from error
+    value = getattr(module, name)
     globals()[name] = value
     return value
 

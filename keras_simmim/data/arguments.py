@@ -5,9 +5,11 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 
 def as_integer(name: str, value: Any, minimum: int | None = None) -> int:
-    """Returns `value` as an int of at least `minimum`."""
+    """Return `value` as an int of at least `minimum`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
     if minimum is not None and value < minimum:
@@ -16,7 +18,7 @@ def as_integer(name: str, value: Any, minimum: int | None = None) -> int:
 
 
 def as_seed(value: Any) -> int:
-    """Returns a seed that fits the 64 bits of TensorFlow's stateless operations."""
+    """Return a seed that fits the 64 bits of TensorFlow's stateless operations."""
     seed = as_integer("seed", value)
     if not -(2**63) <= seed < 2**63:
         raise ValueError(f"seed must fit into 64 bits, got {seed}.")
@@ -24,33 +26,31 @@ def as_seed(value: Any) -> int:
 
 
 def as_flag(name: str, value: Any) -> bool:
-    """Returns `value` if it is True or False."""
+    """Return `value` if it is True or False."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
     return value
 
 
 def as_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
-    """Returns `value` if it is one of `choices`."""
+    """Return `value` if it is one of `choices`."""
     if isinstance(value, bool) or value not in choices:
         accepted = " or ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} must be {accepted}, got {value!r}.")
     return value
 
 
-def as_size(image_size: Any) -> tuple[int, int]:
-    """Returns `(height, width)` in pixels from one integer or from a pair."""
-    pair = (image_size,) * 2 if isinstance(image_size, numbers.Integral) else image_size
+def as_size(name: str, value: Any) -> tuple[int, int]:
+    """Return `(height, width)` in pixels from one integer or from a pair."""
+    pair = (value,) * 2 if isinstance(value, numbers.Integral) else value
     if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
-        raise TypeError(
-            f"image_size must be an integer or a pair (height, width), got {image_size!r}."
-        )
-    height, width = (as_integer("image_size", side, minimum=1) for side in pair)
+        raise TypeError(f"{name} must be an integer or a pair (height, width), got {value!r}.")
+    height, width = (as_integer(name, side, minimum=1) for side in pair)
     return height, width
 
 
 def as_interval(name: str, value: Any, maximum: float = math.inf) -> tuple[float, float]:
-    """Returns `(low, high)` with 0 < low <= high <= maximum."""
+    """Return `(low, high)` with 0 < low <= high <= maximum."""
     is_pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
     if not is_pair or not all(isinstance(bound, numbers.Real) for bound in value):
         raise TypeError(f"{name} must be a pair of numbers (low, high), got {value!r}.")
@@ -59,3 +59,13 @@ def as_interval(name: str, value: Any, maximum: float = math.inf) -> tuple[float
         upper = "" if math.isinf(maximum) else f" <= {maximum:g}"
         raise ValueError(f"{name} must satisfy 0 < low <= high{upper}, got {value!r}.")
     return low, high
+
+
+def as_labels(labels: Sequence[int] | np.ndarray, count: int) -> np.ndarray:
+    """Return `count` labels as int32 (count,)."""
+    classes = np.asarray(labels)
+    if classes.shape != (count,):
+        raise ValueError(f"labels must be {count} integers, got the shape {classes.shape}.")
+    if not np.issubdtype(classes.dtype, np.integer):
+        raise TypeError(f"labels must be integers, got {classes.dtype}.")
+    return classes.astype(np.int32)

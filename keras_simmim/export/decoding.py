@@ -6,16 +6,17 @@ claims, so that a small file cannot ask for gigabytes.
 
 import tensorflow as tf
 
-from keras_simmim.data.geometry.views import Views
-from keras_simmim.data.reading.decoding import decode_box
+from keras_simmim.data.geometry.center_crop import CenterCrop
+from keras_simmim.data.pipeline.cropping import crop_image
+from keras_simmim.data.reading.encoded_image import EncodedImage
 
 
 def decode_batch(
     contents: tf.Tensor, image_shape: tuple[int, int, int], max_pixels: int
 ) -> tf.Tensor:
-    """Decodes images and resizes the largest central crop of each.
+    """Decode images and resize the largest central crop of each.
 
-    Grey images become colour where the model has three channels, and the reverse; CMYK becomes
+    Gray images become color where the model has three channels, and the reverse; CMYK becomes
     RGB; whatever else `keras_simmim.data` does to a file happens here too.
 
     Args:
@@ -30,13 +31,10 @@ def decode_batch(
         tf.errors.InvalidArgumentError: for what is no such image, or a larger one.
     """
     height, width, channels = image_shape
-    views = Views((height, width), False, (1.0, 1.0), (1.0, 1.0), flip=False)
-    seed = tf.zeros((2,), tf.int64)
+    crop = CenterCrop((height, width))
 
     def decode(item: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        checked = _checked(*item, max_pixels)
-        view = views.view(lambda box_of: decode_box(checked, box_of, channels), seed)
-        return tf.ensure_shape(view, image_shape)
+        return crop_image(EncodedImage.open(_checked(*item, max_pixels), channels), crop)
 
     positions = tf.range(tf.size(contents))
     signature = tf.TensorSpec(image_shape, tf.uint8)
@@ -44,7 +42,7 @@ def decode_batch(
 
 
 def _checked(position: tf.Tensor, contents: tf.Tensor, max_pixels: int) -> tf.Tensor:
-    """The bytes of one image, once their header says that they may be decoded."""
+    """Return the bytes of one image, once their header says that they may be decoded."""
     length = tf.strings.length(contents)
     is_jpeg = tf.strings.substr(contents, 0, 3) == b"\xff\xd8\xff"
     # A PNG's height and width end at its 24th byte.

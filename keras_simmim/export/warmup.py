@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_simmim.data.geometry.boxes import central_box, cut
-from keras_simmim.data.geometry.views import resize
+from keras_simmim.data.geometry.center_crop import CenterCrop
+from keras_simmim.data.pipeline.cropping import crop_image
+from keras_simmim.data.reading.pixel_image import PixelImage
 
 
 def write_warmup(
@@ -25,8 +26,8 @@ def write_warmup(
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    views = [resize(cut(image, central_box(tf.shape(image), size)), size) for image in images]
-    pixels = tf.stack(views)
+    crop = CenterCrop(size)
+    pixels = tf.stack([crop_image(PixelImage(tf.constant(image)), crop) for image in images])
     encoded = [tf.io.encode_png(image) for image in images] if takes_bytes else []
 
     folder = path / "assets.extra"

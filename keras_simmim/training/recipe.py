@@ -5,6 +5,8 @@ from typing import Any
 
 from keras_simmim.backend.types import Config
 from keras_simmim.data.arguments import as_integer
+from keras_simmim.data.geometry.crop_arguments import CropArguments
+from keras_simmim.data.geometry.random_crop import RandomCrop
 from keras_simmim.training.selective_adamw import SelectiveAdamW
 from keras_simmim.training.warmup_schedule import WarmupSchedule
 
@@ -79,8 +81,13 @@ class Recipe:
         raise NotImplementedError
 
     @property
-    def augmentation(self) -> dict[str, Any]:
-        """Arguments for `ks.data.image_folder`, `from_tfds` and `from_arrays`."""
+    def crop(self) -> RandomCrop:
+        """Return the crop of the images, for the sources of `ks.data`."""
+        return RandomCrop(self.image_size, self.crop_scale, self.crop_ratio, self.flip)
+
+    @property
+    def augmentation(self) -> CropArguments:
+        """Return the parts of the crop, for images of another size than the recipe's."""
         return {"crop_scale": self.crop_scale, "crop_ratio": self.crop_ratio, "flip": self.flip}
 
     def optimizer(self, **arguments: Any) -> SelectiveAdamW:

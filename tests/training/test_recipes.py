@@ -73,6 +73,7 @@ def test_pretraining_has_the_official_constants_and_rates(name):
         "crop_ratio": (3 / 4, 4 / 3),
         "flip": True,
     }
+    assert recipe.crop == ks.data.RandomCrop(image_size)
     assert callable(getattr(ks.presets, recipe.preset))
     updates = 3 * epochs + 5
     if minimum is None:

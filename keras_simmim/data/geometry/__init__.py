@@ -1,1 +1,1 @@
-"""Which part of an image a crop is, drawn once and then applied."""
+"""Crops: described by the user, drawn once for each image as numbers, then applied."""

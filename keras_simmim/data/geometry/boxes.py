@@ -14,7 +14,7 @@ def random_box(
     scale: tuple[float, float],
     ratio: tuple[float, float],
 ) -> tf.Tensor:
-    """Returns the box of a random resized crop, as torchvision's `RandomResizedCrop` draws it.
+    """Return the box of a random resized crop, as torchvision's `RandomResizedCrop` draws it.
 
     The first of ten boxes that fits into the image is taken. If none fits, it is the largest box
     whose ratio is within the bounds, so that a valid box always comes back.
@@ -40,9 +40,11 @@ def random_box(
 
 
 def central_box(shape: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Returns the largest central box with the proportions of `size`, a `(height, width)`.
+    """Return the largest central box with the proportions of `size`, a `(height, width)`.
 
-    To cut and resize it is to resize the shorter side and to crop the centre.
+    Args:
+        shape: int32 tensor that starts with the image's height and width.
+        size: height and width, of which the ratio counts.
     """
     sides = tf.cast(shape[:2], tf.float32)
     enlargement = tf.reduce_min(sides / size)
@@ -50,6 +52,11 @@ def central_box(shape: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     return tf.cast(tf.concat([tf.floor((sides - box) / 2), box], axis=0), tf.int32)
 
 
+def whole_box(shape: tf.Tensor) -> tf.Tensor:
+    """Return the box that is the whole image."""
+    return tf.concat([[0, 0], shape[:2]], axis=0)
+
+
 def cut(image: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
-    """Returns the part of `image` (height, width, channels) that lies in `box`."""
+    """Return the part of `image` (height, width, channels) that lies in `box`."""
     return image[box[0] : box[0] + box[2], box[1] : box[1] + box[3]]

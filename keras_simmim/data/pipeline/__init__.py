@@ -1,1 +1,1 @@
-"""Epochs, batches, and how long they are waited for."""
+"""Records to batches: what every source shares."""

@@ -1,4 +1,4 @@
-"""Which epoch an iteration is, and what that decides."""
+"""The number of the epoch that an iteration is, and what it decides."""
 
 import tensorflow as tf
 
@@ -8,7 +8,7 @@ PEEK = 2
 
 
 class Epochs:
-    """Numbers the iterations over a data set and derives the random seeds of each.
+    """Number the iterations over a data set and derive the random seeds of each.
 
     Order, crops and flips are a function of the seed, the epoch and the position in it alone. The
     number of the epoch lives in one variable inside the data set: an iteration reads it when it
@@ -24,9 +24,13 @@ class Epochs:
         seed: an integer of at most 64 bits.
         epoch: number of the first iteration, 0 or more.
         first_batch: with which batch the first iteration begins, 0 or more.
+
+    Raises:
+        ValueError: if a number is out of bounds, or `first_batch` is given without training.
+        TypeError: if a number is no integer.
     """
 
-    def __init__(self, training: bool, seed: int, epoch: int, first_batch: int = 0) -> None:
+    def __init__(self, *, training: bool, seed: int, epoch: int = 0, first_batch: int = 0) -> None:
         self.training = training
         self.seed = arguments.as_seed(seed)
         self.epoch = arguments.as_integer("epoch", epoch, minimum=0)
@@ -45,7 +49,7 @@ class Epochs:
         self._left_out.assign(self.first_batch)
 
     def start(self) -> tf.data.Dataset:
-        """Returns a data set of the seed of the epoch that starts, and the batches to leave out.
+        """Return a data set of the seed of the epoch that starts, and the batches to leave out.
 
         Both are int64 scalars.
         """
@@ -58,7 +62,7 @@ class Epochs:
         return tf.data.Dataset.from_tensors(tf.constant(self.seed, tf.int64)).map(beginning)
 
     def order(self, count: int, epoch_seed: tf.Tensor) -> tf.Tensor:
-        """Returns the int64 indices (count,) in the order of the epoch."""
+        """Return the int64 indices (count,) in the order of the epoch."""
         if not self.training:
             return tf.range(count, dtype=tf.int64)
         # Positions, the other second halves of a seed, are never negative.
@@ -66,7 +70,7 @@ class Epochs:
         return tf.cast(tf.argsort(keys, stable=True), tf.int64)
 
     def count(self, batches: tf.data.Dataset, batch_count: int | None) -> tf.data.Dataset:
-        """Returns `batches` unchanged, but for counting their iterations as epochs."""
+        """Return `batches` unchanged, but for counting their iterations as epochs."""
         if not self.training:
             return batches
 
@@ -88,6 +92,7 @@ class Epochs:
 
 
 def _full_range(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
+    """Return random int64 numbers of all 64 bits."""
     return tf.random.stateless_uniform(
         shape, seed, minval=None, maxval=None, dtype=tf.int64, alg="philox"
     )

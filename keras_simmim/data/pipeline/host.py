@@ -1,4 +1,4 @@
-"""TensorFlow on the host: as a data library it leaves the GPU to JAX or torch."""
+"""TensorFlow as a data library on the host, which leaves the GPU to JAX or torch."""
 
 import contextlib
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 def leave_gpu_to_backend() -> None:
-    """Hides the GPUs from TensorFlow, unless it is the Keras backend."""
+    """Hide the GPUs from TensorFlow, unless it is the Keras backend."""
     if keras.backend.backend() == "tensorflow":
         return
     # A runtime that is already in use keeps the devices that it has.

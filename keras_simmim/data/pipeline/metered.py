@@ -1,4 +1,4 @@
-"""A data set that tells how long it was waited for."""
+"""A data set that counts its images and the seconds for which it was waited for."""
 
 import tensorflow as tf
 
@@ -6,7 +6,7 @@ from keras_simmim.data.pipeline.host import leave_gpu_to_backend
 
 
 class Meter:
-    """What went through a metered data set since it was made."""
+    """Count what went through a metered data set since it was made."""
 
     def __init__(self) -> None:
         with tf.init_scope(), tf.device("CPU:0"):
@@ -15,16 +15,16 @@ class Meter:
 
     @property
     def images(self) -> int:
-        """Images that were handed out."""
+        """Return the number of images that were handed out."""
         return int(self._images.numpy())
 
     @property
     def seconds(self) -> float:
-        """Seconds that whoever asked for a batch had to wait for it."""
+        """Return the seconds that whoever asked for a batch had to wait for it."""
         return float(self._seconds.numpy())
 
     def note(self, before: tf.Tensor, batch: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-        """Count a batch that was asked for and came at these times; returns it."""
+        """Return a batch once it is counted, which was asked for and came at these times."""
         images = tf.shape(tf.nest.flatten(batch)[0], out_type=tf.int64)[0]
         self._seconds.assign_add(after - before)
         self._images.assign_add(images)
@@ -32,7 +32,7 @@ class Meter:
 
 
 def metered(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Counts the images of a data set, and the time for which training waits for them.
+    """Count the images of a data set, and the time for which training waits for them.
 
     The clock is read inside the data set, before it is asked for a batch and when it has one, and
     so the measure is the same on every backend, although TensorFlow takes batches inside its
@@ -51,12 +51,15 @@ def metered(dataset: tf.data.Dataset) -> tf.data.Dataset:
         TypeError: for anything but a `tf.data.Dataset`.
 
     Example:
-        >>> import numpy as np
-        >>> from keras_simmim import data
-        >>> dataset = data.metered(data.from_arrays(np.zeros((8, 9, 9, 3), "uint8"), batch_size=4))
-        >>> batches = list(dataset)
-        >>> dataset.meter.images, dataset.meter.seconds > 0
-        (8, True)
+    ```python
+    import numpy as np
+    import keras_simmim as ks
+
+    images = np.zeros((8, 9, 9, 3), "uint8")
+    dataset = ks.data.metered(ks.data.from_arrays(images, batch_size=4))
+    batches = list(dataset)
+    dataset.meter.images, dataset.meter.seconds > 0   # (8, True)
+    ```
     """
     leave_gpu_to_backend()
     if not isinstance(dataset, tf.data.Dataset):
@@ -67,7 +70,7 @@ def metered(dataset: tf.data.Dataset) -> tf.data.Dataset:
     result = tf.data.Dataset.zip((clock, dataset, clock)).map(
         tf.autograph.experimental.do_not_convert(meter.note)
     )
-    # A prefetch that TensorFlow adds behind the clocks would wait in training's place.
+    # A prefetch that TensorFlow adds behind the clocks would wait instead of training.
     options = tf.data.Options()
     options.experimental_optimization.inject_prefetch = False
     result = result.with_options(options)

@@ -1,1 +1,1 @@
-"""Files to pixels: formats, orientation, and what cannot be read."""
+"""Images whose shape is known and of which a part can be had: files' bytes or pixels."""

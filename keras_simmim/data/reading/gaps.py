@@ -1,4 +1,4 @@
-"""Images that cannot be read leave gaps in a stream of views: each gap is filled or closed.
+"""Gaps that images leave in a stream where they cannot be read: each is filled or closed.
 
 A graph knows no try, and a data set inside the data set for every image, which would, doubles the
 cost of an image. So errors are dropped behind the parallel part, and the positions that are then
@@ -23,7 +23,7 @@ def without_gaps(
     substitute: Callable[[int, int], Rows | None],
     count: int,
 ) -> tf.data.Dataset:
-    """Loads records and puts something in the place of those that fail, or nothing.
+    """Load records, and something else or nothing for each of those that fail.
 
     Args:
         records: data set of `(record, seed)`; seed is int64 (2,), the seed of the epoch and the
@@ -83,7 +83,7 @@ def filled(
     substitute: Callable[[int, int], Rows | None],
     count: int,
 ) -> list[np.ndarray]:
-    """Returns the columns of a chunk with its gaps filled or closed.
+    """Return the columns of a chunk with its gaps filled or closed.
 
     Args:
         last: seed of the row before the chunk, int64 (2,).

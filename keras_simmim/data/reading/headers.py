@@ -1,4 +1,4 @@
-"""How many pixels an image file says it has, read from its first bytes before anything is decoded.
+"""The number of pixels that an image file states in its first bytes, read before it is decoded.
 
 Source: the specifications of PNG (IHDR), GIF (logical screen), BMP (BITMAPINFOHEADER) and WebP
 (VP8, VP8L and VP8X chunks).
@@ -10,7 +10,7 @@ HEADER = 34  # bytes
 
 
 def stated_pixels(head: tf.Tensor) -> tf.Tensor:
-    """Returns the int64 product of height and width of a PNG, GIF, BMP or WebP, otherwise 0.
+    """Return the int64 product of height and width of a PNG, GIF, BMP or WebP, otherwise 0.
 
     Args:
         head: what `header` returns.
@@ -40,11 +40,11 @@ def stated_pixels(head: tf.Tensor) -> tf.Tensor:
 
 
 def header(contents: tf.Tensor) -> tf.Tensor:
-    """Returns the first bytes of a file, uint8 (`HEADER`,), zeros where it is shorter."""
+    """Return the first bytes of a file, uint8 (`HEADER`,), zeros where it is shorter."""
     first = tf.strings.substr(contents, 0, HEADER)
     return tf.io.decode_raw(first, tf.uint8, fixed_length=HEADER)
 
 
 def starts_with(head: tf.Tensor, text: bytes, start: int = 0) -> tf.Tensor:
-    """Returns whether `text` stands at `start` of a header, a scalar bool."""
+    """Return whether `text` stands at `start` of a header, a scalar bool."""
     return tf.reduce_all(head[start : start + len(text)] == list(text))

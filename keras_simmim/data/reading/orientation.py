@@ -1,4 +1,4 @@
-"""How a camera was held: the EXIF orientation of a JPEG, and what it does to shapes and boxes.
+"""The EXIF orientation of a JPEG, which says how the camera was held, and what it does to boxes.
 
 Orientations 5 to 8 exchange rows and columns; then 2, 3, 6 and 7 mirror left to right, and 3, 4, 7
 and 8 top to bottom. Source: JEITA CP-3451C, Exif 2.3, tag 0x0112.
@@ -11,7 +11,7 @@ ENTRIES = 128  # of the first directory; cameras write a dozen or two
 
 
 def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
-    """Returns the orientation that a JPEG's EXIF states, 1 to 8, or 1 if it states none.
+    """Return the orientation that a JPEG's EXIF states, 1 to 8, or 1 if it states none.
 
     Args:
         contents: scalar string tensor, the bytes of a file with "Exif" at one of `EXIF_STARTS`.
@@ -37,12 +37,12 @@ def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
 
 
 def displayed_shape(shape: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Returns the height and width, int32 (2,), of a stored image as it is looked at."""
+    """Return the height and width, int32 (2,), of a stored image as it is looked at."""
     return tf.where(orientation >= 5, shape[1::-1], shape[:2])
 
 
 def stored_box(box: tf.Tensor, shape: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Returns where a box of the displayed image lies in the stored one.
+    """Return where a box of the displayed image lies in the stored one.
 
     Args:
         box: int32 tensor `[top, left, height, width]` in the displayed image.
@@ -56,24 +56,25 @@ def stored_box(box: tf.Tensor, shape: tf.Tensor, orientation: tf.Tensor) -> tf.T
 
 
 def displayed(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Returns a stored image (height, width, channels), or a part of it, as it is looked at."""
+    """Return a stored image (height, width, channels), or a part of it, as it is looked at."""
     image = tf.cond(orientation >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
     mirrors = tf.concat([_mirrors(orientation), [False]], axis=0)
     return tf.raw_ops.Reverse(tensor=image, dims=mirrors)
 
 
 def _mirrors(orientation: tf.Tensor) -> tf.Tensor:
-    """Returns whether top and bottom, and whether left and right, are exchanged, bool (2,)."""
+    """Return whether top and bottom, and whether left and right, are exchanged, bool (2,)."""
     codes = tf.constant([[3, 4, 7, 8], [2, 3, 6, 7]])
     return tf.reduce_any(codes == orientation, axis=1)
 
 
 def _is_little(head: tf.Tensor) -> tf.Tensor:
+    """Return whether numbers start with their lowest byte, as the head of a TIFF says."""
     return tf.strings.regex_full_match(head, "(?s)II.*")
 
 
 def _number(text: tf.Tensor, start: int, count: int, head: tf.Tensor) -> tf.Tensor:
-    """Returns the unsigned number in bytes of `text`, 0 where they are missing."""
+    """Return the unsigned number in bytes of `text`, 0 where they are missing."""
     digits = tf.io.decode_raw(text, tf.uint8, fixed_length=start + count)[start:]
     digits = tf.cast(digits, tf.int32)
     digits = tf.where(_is_little(head), digits[::-1], digits)

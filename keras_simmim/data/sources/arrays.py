@@ -1,16 +1,17 @@
 """Arrays of images in memory as a source."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import tensorflow as tf
 
-from keras_simmim.data.geometry.boxes import cut
-from keras_simmim.data.geometry.views import Views
+from keras_simmim.data import arguments
 from keras_simmim.data.pipeline.batching import batched
-from keras_simmim.data.pipeline.epochs import Epochs
-from keras_simmim.data.pipeline.host import leave_gpu_to_backend
+from keras_simmim.data.pipeline.indexed_source import IndexedSource
+from keras_simmim.data.pipeline.plan import Plan
+from keras_simmim.data.pipeline.source_arguments import SourceArguments
+from keras_simmim.data.reading.pixel_image import PixelImage
 
 
 def from_arrays(
@@ -21,33 +22,23 @@ def from_arrays(
     *,
     training: bool = True,
     seed: int = 0,
-    epoch: int = 0,
-    first_batch: int = 0,
-    crop_scale: tuple[float, float] = (0.67, 1.0),
-    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3),
-    flip: bool = True,
-    drop_remainder: bool | None = None,
+    **shared: Unpack[SourceArguments],
 ) -> tf.data.Dataset:
-    """Batches images that are in memory.
+    """Batch images that are in memory.
 
     Args:
-        images: array (count, height, width, channels), or (count, height, width) for grey images;
+        images: array (count, height, width, channels), or (count, height, width) for gray images;
             uint8, or any other real type with values from 0 to 255, which are rounded.
         labels: one integer an image, or None.
-        image_size: side or `(height, width)` of the views, in pixels; None keeps the images' own.
+        image_size: side or `(height, width)` of the results, in pixels; None keeps the images' own,
+            or takes that of `crop`.
         batch_size: images in a batch.
-        training: True for a new order, random resized crops and flips in every epoch; False for
-            the given order and the largest central crop.
+        training: True for a new order, random crops and flips in every epoch; False for the given
+            order and the largest central crop.
         seed: seed of order, crops and flips.
-        epoch: number of the first iteration over the data set; each further one is the next epoch.
-            It counts as one when it gets to its third batch.
-        first_batch: with which batch of its epoch the first iteration begins, 0 or more, to go on
-            where an interrupted run stopped. `cardinality()` stays that of a whole epoch.
-        crop_scale: bounds of a training crop's share of the image's area.
-        crop_ratio: bounds of a training crop's width divided by its height.
-        flip: whether half of the training views are mirrored left to right.
-        drop_remainder: whether an incomplete last batch is left out; None: in training, unless it
-            is the only batch.
+        **shared: what all sources take, see `ks.data.SourceArguments`: `crop`, or its parts
+            `crop_scale`, `crop_ratio` and `flip`; `epoch` and `first_batch`, to go on with a run;
+            `drop_remainder`.
 
     Returns:
         A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), or of pairs of these
@@ -55,61 +46,48 @@ def from_arrays(
         images.
 
     Raises:
-        ValueError: if the shape or the range of an array is another, or an argument out of bounds.
+        ValueError: if the shape or the range of an array is another, an argument out of bounds, or
+            arguments contradict each other.
         TypeError: if an argument has another type.
 
     Example:
-        >>> import numpy as np
-        >>> from keras_simmim import data
-        >>> images = np.random.default_rng(0).integers(0, 256, (10, 32, 48, 3), dtype=np.uint8)
-        >>> dataset = data.from_arrays(images, image_size=16, batch_size=5)
-        >>> [batch.shape.as_list() for batch in dataset]
-        [[5, 16, 16, 3], [5, 16, 16, 3]]
+    ```python
+    import numpy as np
+    import keras_simmim as ks
+
+    images = np.random.default_rng(0).integers(0, 256, (10, 32, 48, 3), dtype="uint8")
+    dataset = ks.data.from_arrays(images, image_size=16, batch_size=5)
+    [tuple(batch.shape) for batch in dataset]   # [(5, 16, 16, 3), (5, 16, 16, 3)]
+    ```
     """
-    leave_gpu_to_backend()
     pixels = _as_pixels(images)
-    count, height, width, _ = pixels.shape
-    classes = None if labels is None else as_labels(labels, count)
-    size = (height, width) if image_size is None else image_size
-    views = Views(size, training, crop_scale, crop_ratio, flip)
-    epochs = Epochs(training, seed, epoch, first_batch)
-    with tf.device("CPU:0"):
-        pixels = tf.constant(pixels)
-
-    def records_of(epoch_seed: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices(epochs.order(count, epoch_seed))
-
-    @tf.autograph.experimental.do_not_convert
-    def load(index: tf.Tensor, image_seed: tf.Tensor) -> Any:
-        image = pixels[index]
-        view = views.view(lambda box_of: cut(image, box_of(tf.shape(image))), image_seed)
-        view = tf.ensure_shape(view, (*views.size, image.shape[-1]))
-        return view if classes is None else (view, tf.gather(classes, index))
-
-    dataset = batched(
-        records_of,
-        lambda records: records.map(load, tf.data.AUTOTUNE),
-        epochs,
-        batch_size=batch_size,
-        drop_remainder=drop_remainder,
-        image_count=count,
-    )
-    dataset.class_names = None
-    dataset.image_count = count
-    return dataset
+    classes = None if labels is None else arguments.as_labels(labels, len(pixels))
+    if image_size is None and shared.get("crop") is None:
+        image_size = pixels.shape[1:3]
+    plan = Plan.from_arguments(image_size, batch_size, training=training, seed=seed, **shared)
+    return batched(_Arrays(pixels, classes), plan)
 
 
-def as_labels(labels: Sequence[int] | np.ndarray, count: int) -> np.ndarray:
-    """Returns `count` labels as int32 (count,)."""
-    classes = np.asarray(labels)
-    if classes.shape != (count,):
-        raise ValueError(f"labels must be {count} integers, got the shape {classes.shape}.")
-    if not np.issubdtype(classes.dtype, np.integer):
-        raise TypeError(f"labels must be integers, got {classes.dtype}.")
-    return classes.astype(np.int32)
+class _Arrays(IndexedSource):
+    """Give images (N, H, W, C) that are in memory, and their labels (N,) if there are any."""
+
+    def __init__(self, pixels: np.ndarray, classes: np.ndarray | None) -> None:
+        super().__init__(len(pixels), is_labeled=classes is not None)
+        with tf.device("CPU:0"):
+            self.pixels = tf.constant(pixels)
+        self.classes = classes
+
+    def open_image(self, record: tf.Tensor) -> PixelImage:
+        """Return the image of an index."""
+        return PixelImage(self.pixels[record])
+
+    def label(self, record: tf.Tensor) -> tf.Tensor:
+        """Return the label of an index."""
+        return tf.gather(self.classes, record)
 
 
 def _as_pixels(images: Any) -> np.ndarray:
+    """Return images as uint8 (count, height, width, channels)."""
     pixels = np.asarray(images)
     if pixels.ndim == 3:
         pixels = pixels[..., None]

@@ -4,25 +4,51 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_simmim.data.arguments import as_choice
-from keras_simmim.data.reading.decoding import EXTENSIONS
+from keras_simmim.data.reading.formats import EXTENSIONS
 
 
-def list_images(
-    path: str, labelled: bool, unreadable: dict[str, str]
-) -> tuple[list[str], list[int], list[str] | None]:
-    """Lists the images under a folder, sorted by name.
+class Listing(NamedTuple):
+    """Hold the images of a folder.
+
+    Attributes:
+        paths: their paths, sorted.
+        classes: the class of each, 0 without labels.
+        class_names: names of the classes, or None.
+        is_labeled: whether the classes mean anything.
+    """
+
+    paths: list[str]
+    classes: list[int]
+    class_names: list[str] | None
+    is_labeled: bool
+
+    def labeled(self, classes: np.ndarray) -> "Listing":
+        """Return the same images with these classes (count,)."""
+        return self._replace(classes=classes.tolist(), is_labeled=True)
+
+    def chosen(self, indices: list[int]) -> "Listing":
+        """Return the images of these indices."""
+        return self._replace(
+            paths=[self.paths[index] for index in indices],
+            classes=[self.classes[index] for index in indices],
+        )
+
+
+def list_images(path: str, labeled: bool, unreadable: dict[str, str]) -> Listing:
+    """List the images under a folder, sorted by name.
 
     Args:
         path: the folder.
-        labelled: True to take the sub-folders as classes if all images lie in sub-folders.
+        labeled: True to take the sub-folders as classes if all images lie in sub-folders.
         unreadable: gets the sub-folders that cannot be read, and the reasons.
 
     Returns:
-        The paths, the class of each (0 without classes), and the class names or None.
+        The images.
 
     Raises:
         FileNotFoundError: if there is nothing at `path`.
@@ -40,19 +66,19 @@ def list_images(
     folders = [entry.name for entry in _visible(path) if _is_folder(entry)]
     parts = [os.path.relpath(image, path).split(os.sep) for image in images]
     direct = sum(len(part) == 1 for part in parts)
-    if not labelled or direct == len(images):
-        return images, [0] * len(images), None
+    if not labeled or direct == len(images):
+        return Listing(images, [0] * len(images), None, is_labeled=False)
     if direct:
         raise ValueError(
             f"path {path!r} holds {direct} images beside its sub-folders and "
             f"{len(images) - direct} in them: pass labels=None to take all without labels."
         )
     index = {name: number for number, name in enumerate(folders)}
-    return images, [index[part[0]] for part in parts], folders
+    return Listing(images, [index[part[0]] for part in parts], folders, is_labeled=True)
 
 
 def choose_evenly(classes: list[int], limit: int, seed: int) -> list[int]:
-    """Returns `limit` sorted indices at most: random ones, as many from each class as can be."""
+    """Return `limit` sorted indices at most: random ones, as many from each class as can be."""
     generator = np.random.default_rng(seed % 2**64)
     rank = np.empty(len(classes), np.int64)
     labels = np.asarray(classes)
@@ -67,7 +93,7 @@ def choose_evenly(classes: list[int], limit: int, seed: int) -> list[int]:
 def choose_subset(
     classes: list[int], validation_split: float | None, subset: str | None, seed: int
 ) -> list[int]:
-    """Returns the sorted indices of one side of a split, which takes evenly from the classes."""
+    """Return the sorted indices of one side of a split, which takes evenly from the classes."""
     as_choice("subset", subset, ("training", "validation"))
     if not isinstance(validation_split, float) or not 0 < validation_split < 1:
         raise ValueError(
@@ -87,12 +113,14 @@ def choose_subset(
 
 
 def _visible(path: str) -> list[os.DirEntry[str]]:
+    """Return what a folder holds and does not hide, sorted by name."""
     with os.scandir(path) as entries:
         visible = [entry for entry in entries if not entry.name.startswith(".")]
     return sorted(visible, key=lambda entry: entry.name)
 
 
 def _walk(path: str, ancestors: tuple[str, ...], unreadable: dict[str, str]) -> Iterator[str]:
+    """Yield the files under a folder, but for links back to the folders that lead there."""
     try:
         entries = _visible(path)
     except OSError as error:
@@ -109,6 +137,7 @@ def _walk(path: str, ancestors: tuple[str, ...], unreadable: dict[str, str]) -> 
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder, or a link to one."""
     # Links that lead to each other raise.
     with contextlib.suppress(OSError):
         return entry.is_dir()
@@ -116,7 +145,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
-    """Returns whether to list what is no folder; to read a pipe would take forever."""
+    """Return whether to list what is no folder; to read a pipe would take forever."""
     with contextlib.suppress(OSError):
         # A link that leads nowhere is a broken file, which the report should name.
         return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
@@ -124,6 +153,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 
 def _nothing_found(path: str, files: list[str]) -> str:
+    """Return the message of an error for a folder without images."""
     wanted = f"no images under {path!r}: looked for {', '.join(EXTENSIONS)}"
     if not files:
         return f"{wanted}; found no files at all."

@@ -1,40 +1,36 @@
-"""TensorFlow Datasets as a source."""
+"""Data sets of TensorFlow Datasets as a source."""
 
 import os
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import tensorflow as tf
 
 from keras_simmim.data import arguments
-from keras_simmim.data.geometry.views import Views
 from keras_simmim.data.pipeline.batching import batched
 from keras_simmim.data.pipeline.epochs import Epochs
-from keras_simmim.data.pipeline.host import leave_gpu_to_backend
-from keras_simmim.data.reading.decoding import decode_box
+from keras_simmim.data.pipeline.plan import Plan
+from keras_simmim.data.pipeline.source import Source
+from keras_simmim.data.pipeline.source_arguments import SourceArguments
+from keras_simmim.data.reading.encoded_image import EncodedImage
 
 
 def from_tfds(
     name: str,
     split: str,
-    image_size: int | tuple[int, int],
+    image_size: int | tuple[int, int] | None = None,
     batch_size: int = 64,
     *,
     training: bool = True,
     seed: int = 0,
-    epoch: int = 0,
-    first_batch: int = 0,
     limit: int | None = None,
     channels: int = 3,
-    crop_scale: tuple[float, float] = (0.67, 1.0),
-    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3),
-    flip: bool = True,
-    drop_remainder: bool | None = None,
     shuffle_buffer: int = 10_000,
     data_dir: str | os.PathLike[str] | None = None,
     download: bool = True,
+    **shared: Unpack[SourceArguments],
 ) -> tf.data.Dataset:
-    """Batches an image data set of TensorFlow Datasets.
+    """Batch an image data set of TensorFlow Datasets.
 
     The images stay encoded until they are cropped, so that of a JPEG no more than the crop is
     decoded. Labels are taken if there is an integer feature called "label".
@@ -42,25 +38,19 @@ def from_tfds(
     Args:
         name: name of the data set, such as `"cifar10"` or `"imagenet2012:5.1.0"`.
         split: its split, such as `"train"` or `"train[:90%]"`.
-        image_size: side or `(height, width)` of the views, in pixels.
+        image_size: side or `(height, width)` of the results, in pixels; None takes that of `crop`.
         batch_size: images in a batch.
-        training: True for a new order, random resized crops and flips in every epoch; False for
-            the stored order and the largest central crop.
+        training: True for a new order, random crops and flips in every epoch; False for the stored
+            order and the largest central crop.
         seed: seed of order, crops and flips.
-        epoch: number of the first iteration over the data set; each further one is the next epoch.
-            It counts as one when it gets to its third batch.
-        first_batch: with which batch of its epoch the first iteration begins, 0 or more, to go on
-            where an interrupted run stopped. `cardinality()` stays that of a whole epoch.
         limit: most images to use, the first ones: TFDS stores its data sets shuffled.
-        channels: 3 for colour or 1 for grey.
-        crop_scale: bounds of a training crop's share of the image's area.
-        crop_ratio: bounds of a training crop's width divided by its height.
-        flip: whether half of the training views are mirrored left to right.
-        drop_remainder: whether an incomplete last batch is left out; None: in training, unless it
-            is the only batch.
+        channels: 3 for color or 1 for gray.
         shuffle_buffer: encoded images among which the next one of a training epoch is drawn.
         data_dir: folder of the prepared data sets, None for that of TFDS.
         download: whether to download and prepare a data set that is not there yet.
+        **shared: what all sources take, see `ks.data.SourceArguments`: `crop`, or its parts
+            `crop_scale`, `crop_ratio` and `flip`; `epoch` and `first_batch`, to go on with a run;
+            `drop_remainder`.
 
     Returns:
         A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), or of pairs of these
@@ -69,60 +59,88 @@ def from_tfds(
 
     Raises:
         ImportError: if tensorflow-datasets is not installed.
-        ValueError: if there is no such split or no image in it, or an argument is out of bounds.
+        ValueError: if there is no such split or no image in it, an argument is out of bounds, or
+            arguments contradict each other.
         TypeError: if an argument has another type.
 
     Example:
-        >>> import tensorflow_datasets as tfds
-        >>> from keras_simmim import data
-        >>> with tfds.testing.mock_data(num_examples=8):
-        ...     dataset = data.from_tfds("cifar10", "train", image_size=32, batch_size=4)
-        >>> [images.shape.as_list() for images, labels in dataset]
-        [[4, 32, 32, 3], [4, 32, 32, 3]]
+    ```python
+    import tensorflow_datasets as tfds
+    import keras_simmim as ks
+
+    with tfds.testing.mock_data(num_examples=8):
+        dataset = ks.data.from_tfds("cifar10", "train", image_size=32, batch_size=4)
+    [tuple(images.shape) for images, labels in dataset]   # [(4, 32, 32, 3), (4, 32, 32, 3)]
+    ```
     """
-    leave_gpu_to_backend()
-    views = Views(image_size, training, crop_scale, crop_ratio, flip)
-    epochs = Epochs(training, seed, epoch, first_batch)
+    plan = Plan.from_arguments(image_size, batch_size, training=training, seed=seed, **shared)
     channels = arguments.as_choice("channels", channels, (1, 3))
     buffer = arguments.as_integer("shuffle_buffer", shuffle_buffer, minimum=1)
-    source, class_names, has_labels = _prepared(name, split, data_dir, download)
+    stored, class_names, is_labeled = _prepared(name, split, data_dir, download)
     if limit is not None:
-        source = source.take(arguments.as_integer("limit", limit, minimum=1))
-    count = int(source.cardinality())
+        stored = stored.take(arguments.as_integer("limit", limit, minimum=1))
+    count = int(stored.cardinality())
     if count == 0:
         raise ValueError(f"split {split!r} of {name!r} holds no images.")
+    source = _Stored(
+        stored,
+        count if count > 0 else None,
+        class_names=class_names,
+        is_labeled=is_labeled,
+        channels=channels,
+        buffer=buffer,
+    )
+    return batched(source, plan)
 
-    def records_of(epoch_seed: tf.Tensor) -> tf.data.Dataset:
-        if not training:
-            return source
+
+class _Stored(Source):
+    """Give the encoded images of a data set of TFDS.
+
+    Args:
+        stored: data set of dictionaries with "image" and, if labeled, "label".
+        count: images in it, None if that is not known.
+        class_names: names of the labels, or None.
+        is_labeled: whether there are labels.
+        channels: 3 for color or 1 for gray.
+        buffer: images among which the next one of a training epoch is drawn.
+    """
+
+    def __init__(
+        self,
+        stored: tf.data.Dataset,
+        count: int | None,
+        *,
+        class_names: list[str] | None,
+        is_labeled: bool,
+        channels: int,
+        buffer: int,
+    ) -> None:
+        super().__init__(count, class_names=class_names, is_labeled=is_labeled)
+        self.stored = stored
+        self.channels = channels
+        self.buffer = buffer
+
+    def records(self, epochs: Epochs, epoch_seed: tf.Tensor) -> tf.data.Dataset:
+        """Return the examples of one epoch, shuffled in training as far as the buffer reaches."""
+        if not epochs.training:
+            return self.stored
         # The graph's own seed, copied from `tf.random.set_seed`, would take part in the order.
         tf.compat.v1.set_random_seed(1)
-        return source.shuffle(buffer, seed=epoch_seed, reshuffle_each_iteration=False)
+        return self.stored.shuffle(self.buffer, seed=epoch_seed, reshuffle_each_iteration=False)
 
-    @tf.autograph.experimental.do_not_convert
-    def load(record: dict[str, tf.Tensor], image_seed: tf.Tensor) -> Any:
-        contents = record["image"]
-        view = views.view(lambda box_of: decode_box(contents, box_of, channels), image_seed)
-        view = tf.ensure_shape(view, (*views.size, channels))
-        return (view, tf.cast(record["label"], tf.int32)) if has_labels else view
+    def open_image(self, record: dict[str, tf.Tensor]) -> EncodedImage:
+        """Return the image of an example, of which the header is read."""
+        return EncodedImage.open(record["image"], self.channels)
 
-    dataset = batched(
-        records_of,
-        lambda records: records.map(load, tf.data.AUTOTUNE),
-        epochs,
-        batch_size=batch_size,
-        drop_remainder=drop_remainder,
-        image_count=count if count > 0 else None,
-    )
-    dataset.class_names = class_names
-    dataset.image_count = count if count > 0 else None
-    return dataset
+    def label(self, record: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Return the label of an example."""
+        return tf.cast(record["label"], tf.int32)
 
 
 def _prepared(
     name: str, split: str, data_dir: str | os.PathLike[str] | None, download: bool
 ) -> tuple[tf.data.Dataset, list[str] | None, bool]:
-    """Returns the encoded images, with labels if there are any, and the names of the classes."""
+    """Return the encoded images, with labels if there are any, and the names of the classes."""
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
@@ -154,4 +172,5 @@ def _prepared(
 
 
 def _kind(feature: Any) -> str:
+    """Return NumPy's letter for a feature's type: "u" for unsigned integers, "i" for signed."""
     return np.dtype(feature.np_dtype).kind

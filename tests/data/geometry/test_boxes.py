@@ -1,11 +1,14 @@
 import math
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_simmim.data.geometry.boxes import DRAWS, central_box, random_box
+
+pytestmark = pytest.mark.any_backend
 
 SIDES = st.integers(1, 2000)
 

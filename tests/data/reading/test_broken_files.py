@@ -9,11 +9,13 @@ from PIL import Image
 
 from keras_simmim import data
 
+pytestmark = pytest.mark.any_backend
+
 
 @pytest.fixture
-def broken_folder(coloured_folder):
+def broken_folder(colored_folder):
     """Ten images, of which 01 is empty, 04 is text, 06 a truncated JPEG and 09 is no link's end."""
-    folder = coloured_folder(10)
+    folder = colored_folder(10)
     (folder / "01.png").write_bytes(b"")
     (folder / "04.png").rename(folder / "04.jpg")
     (folder / "04.jpg").write_text("no image at all")
@@ -30,15 +32,15 @@ def broken_folder(coloured_folder):
 INTACT = [10, 30, 40, 60, 80, 90]
 
 
-def colours(dataset):
+def colors(dataset):
     return [int(value) for batch in dataset for value in batch.numpy()[:, 0, 0, 0]]
 
 
 def test_evaluation_skips_and_names(broken_folder, caplog):
     dataset = data.image_folder(broken_folder, 8, 4, training=False)
     with caplog.at_level(logging.WARNING, "keras_simmim"):
-        assert colours(dataset) == INTACT
-        assert colours(dataset) == INTACT
+        assert colors(dataset) == INTACT
+        assert colors(dataset) == INTACT
     reasons = {path.rsplit("/", 1)[-1]: reason for path, reason in dataset.broken_files.items()}
     assert sorted(reasons) == ["01.png", "04.jpg", "06.jpg", "09.png"]
     assert reasons["01.png"] == "the file is empty"
@@ -52,7 +54,7 @@ def test_training_epochs_stay_full(broken_folder):
     dataset = data.image_folder(broken_folder, 8, 5)
     assert int(dataset.cardinality()) == 2
     for _ in range(3):
-        seen = colours(dataset)
+        seen = colors(dataset)
         assert len(seen) == 10
         assert set(seen) == set(INTACT)
     assert len(dataset.broken_files) == 4
@@ -60,7 +62,7 @@ def test_training_epochs_stay_full(broken_folder):
 
 def test_repaired_order_is_reproducible(broken_folder):
     first, second = (data.image_folder(broken_folder, 8, 5, seed=3) for _ in range(2))
-    assert [colours(first) for _ in range(2)] == [colours(second) for _ in range(2)]
+    assert [colors(first) for _ in range(2)] == [colors(second) for _ in range(2)]
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -70,16 +72,16 @@ def test_raise_names_file_and_reason(broken_folder, training):
         list(dataset)
 
 
-def test_raise_at_once_if_the_first_is_broken(coloured_folder):
-    folder = coloured_folder(2)
+def test_raise_at_once_if_the_first_is_broken(colored_folder):
+    folder = colored_folder(2)
     (folder / "00.png").write_bytes(b"")
     with pytest.raises(ValueError, match=r"broken image '.*00.png': the file is empty"):
         data.image_folder(folder, 8, on_error="raise")
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_all_broken(coloured_folder, training):
-    folder = coloured_folder(3)
+def test_all_broken(colored_folder, training):
+    folder = colored_folder(3)
     for path in folder.iterdir():
         path.write_bytes(b"")
     with pytest.raises(ValueError, match="all 3 images are broken"):
@@ -87,8 +89,8 @@ def test_all_broken(coloured_folder, training):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_files_that_vanish_later_end_the_iteration(coloured_folder, training):
-    folder = coloured_folder(3)
+def test_files_that_vanish_later_end_the_iteration(colored_folder, training):
+    folder = colored_folder(3)
     dataset = data.image_folder(folder, 8, 2, training=training)
     shutil.rmtree(folder)
     with pytest.raises(tf.errors.InvalidArgumentError, match="all 3 images are broken"):

@@ -3,6 +3,8 @@ import pytest
 
 from keras_simmim import data
 
+pytestmark = pytest.mark.any_backend
+
 
 def test_evaluation_is_the_arrays_themselves(textured_images):
     labels = np.arange(10)
@@ -45,9 +47,9 @@ def test_without_flip_nothing_is_mirrored():
         assert (np.diff(batch.numpy()[..., 0].astype(int), axis=2) >= 0).all()
 
 
-def test_grey_and_floats(textured_images):
-    grey = textured_images[..., 0].astype(np.float32) - 0.3
-    batch = next(iter(data.from_arrays(np.maximum(grey, 0), batch_size=10, training=False)))
+def test_gray_and_floats(textured_images):
+    gray = textured_images[..., 0].astype(np.float32) - 0.3
+    batch = next(iter(data.from_arrays(np.maximum(gray, 0), batch_size=10, training=False)))
     assert batch.shape == (10, 24, 32, 1)
     np.testing.assert_array_equal(batch[..., 0], textured_images[..., 0])
 

@@ -9,7 +9,10 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_simmim import data
-from keras_simmim.data.reading.decoding import MAX_PIXELS, decode_box
+from keras_simmim.data.geometry.boxes import whole_box
+from keras_simmim.data.reading.encoded_image import MAX_PIXELS, EncodedImage
+
+pytestmark = pytest.mark.any_backend
 
 PHOTOGRAPH = Image.fromarray(
     np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
@@ -23,8 +26,8 @@ def encoded(image, kind, **options):
 
 
 def whole(contents, **options):
-    box_of = lambda shape: tf.stack([0, 0, shape[0], shape[1]])  # noqa: E731
-    return decode_box(bytes(contents), box_of, 3, **options).numpy()
+    image = EncodedImage.open(bytes(contents), 3, **options)
+    return image.part(whole_box(image.shape)).numpy()
 
 
 @pytest.mark.parametrize(

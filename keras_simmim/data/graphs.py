@@ -1,4 +1,4 @@
-"""What keeps the graph of one image short: it runs for every image of every epoch."""
+"""Functions that keep the graph of one image short: it runs for every image of every epoch."""
 
 import functools
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 def apart(*signature: tf.TensorSpec) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Makes a function of tensors that is one operation in the graphs that call it.
+    """Make a function of tensors one operation in the graphs that call it.
 
     For the seldom branches of `tf.cond`: inlined, each of their operations would cost time for
     every image that does not take them, 0.3 ms for 300. The function is traced once, not anew for
@@ -16,6 +16,9 @@ def apart(*signature: tf.TensorSpec) -> Callable[[Callable[..., Any]], Callable[
 
     Args:
         signature: one `tf.TensorSpec` an argument.
+
+    Returns:
+        A decorator.
     """
 
     def decorate(branch: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,14 +5,17 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_simmim.data.reading.decoding import decode_box
+from keras_simmim.data.geometry.boxes import whole_box
+from keras_simmim.data.reading.encoded_image import EncodedImage
 
-COLOUR = (200, 100, 50)
-GREY = 124  # the luma of COLOUR
+pytestmark = pytest.mark.any_backend
+
+COLOR = (200, 100, 50)
+GRAY = 124  # the luma of COLOR
 
 
 def encoded(mode="RGB", kind="PNG", **options):
-    image = Image.new("RGB", (10, 8), COLOUR)
+    image = Image.new("RGB", (10, 8), COLOR)
     # Pillow's plain conversion to a palette dithers.
     image = image.quantize(4) if mode == "P" else image.convert(mode)
     file = io.BytesIO()
@@ -21,7 +24,8 @@ def encoded(mode="RGB", kind="PNG", **options):
 
 
 def whole(contents, channels=3):
-    return decode_box(contents, lambda shape: tf.stack([0, 0, shape[0], shape[1]]), channels)
+    image = EncodedImage.open(contents, channels)
+    return image.part(whole_box(image.shape))
 
 
 @pytest.mark.parametrize(
@@ -48,8 +52,8 @@ def test_every_format_and_mode(mode, kind, channels):
     image = whole(encoded(mode, kind), channels)
     assert image.shape == (8, 10, channels)
     assert image.dtype == tf.uint8
-    is_grey = mode in ("L", "LA") or channels == 1
-    expected = GREY if is_grey else COLOUR
+    is_gray = mode in ("L", "LA") or channels == 1
+    expected = GRAY if is_gray else COLOR
     assert np.abs(image.numpy().astype(int) - expected).max() <= 4
 
 
@@ -58,7 +62,7 @@ def test_box_of_every_format_is_the_same():
     for kind, options in (("PNG", {}), ("BMP", {}), ("JPEG", {"quality": 100})):
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, kind, **options)
-        image = decode_box(file.getvalue(), lambda shape: tf.constant([3, 5, 7, 11]), 1)
+        image = EncodedImage.open(file.getvalue(), 1).part(tf.constant([3, 5, 7, 11]))
         assert np.abs(image[..., 0].numpy().astype(int) - pixels[3:10, 5:16]).max() <= 2, kind
 
 
@@ -72,16 +76,16 @@ def test_16_bits_are_scaled():
 
 
 def test_first_frame_of_an_animated_gif():
-    frames = [Image.new("RGB", (10, 8), colour) for colour in (COLOUR, (0, 0, 255))]
+    frames = [Image.new("RGB", (10, 8), color) for color in (COLOR, (0, 0, 255))]
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
-    assert np.abs(whole(file.getvalue()).numpy().astype(int) - COLOUR).max() <= 4
+    assert np.abs(whole(file.getvalue()).numpy().astype(int) - COLOR).max() <= 4
 
 
 def test_animated_webp_is_refused():
     file = io.BytesIO()
     Image.new("RGB", (10, 8)).save(
-        file, "WEBP", save_all=True, append_images=[Image.new("RGB", (10, 8), COLOUR)]
+        file, "WEBP", save_all=True, append_images=[Image.new("RGB", (10, 8), COLOR)]
     )
     with pytest.raises(tf.errors.InvalidArgumentError, match="animated WebP is not supported"):
         whole(file.getvalue())
@@ -103,4 +107,4 @@ def test_truncated_files_are_refused(kind, kept):
     contents = file.getvalue()[: int(kept * file.tell())]
     with pytest.raises(tf.errors.OpError):
         # The box lies above the cut.
-        decode_box(contents, lambda shape: tf.constant([0, 0, 4, 4]), 3)
+        EncodedImage.open(contents, 3).part(tf.constant([0, 0, 4, 4]))

@@ -7,6 +7,8 @@ import tensorflow as tf
 from keras_simmim import data
 from keras_simmim.data.reading.gaps import CHUNK, without_gaps
 
+pytestmark = pytest.mark.any_backend
+
 COUNT = 3 * CHUNK - 1  # with what lies before and behind, the chunks end with the stream
 
 
@@ -54,8 +56,8 @@ def test_every_gap_is_filled_in_its_place(failing, first):
     assert values == [place for place in expected if place < 1000]
 
 
-def test_an_image_is_replaced_by_the_same_one_with_its_own_crop(coloured_folder):
-    folder = coloured_folder(10)
+def test_an_image_is_replaced_by_the_same_one_with_its_own_crop(colored_folder):
+    folder = colored_folder(10)
     intact = data.image_folder(folder, 8, 10)
     expected = np.concatenate(list(intact.as_numpy_iterator()))[:, 0, 0, 0]
     (folder / "03.png").write_bytes(b"")
@@ -71,8 +73,8 @@ def test_an_image_is_replaced_by_the_same_one_with_its_own_crop(coloured_folder)
     assert sorted(datasets[0].broken_files) == [str(folder / f"0{n}.png") for n in (3, 7)]
 
 
-def test_a_substitute_brings_its_own_label(coloured_folder):
-    folder = coloured_folder(12, classes=("a", "b"))
+def test_a_substitute_brings_its_own_label(colored_folder):
+    folder = colored_folder(12, classes=("a", "b"))
     for number in (0, 3, 5):
         (folder / "ab"[number % 2] / f"{number:02d}.png").write_bytes(b"no image")
     for images, labels in data.image_folder(folder, 8, 6):

@@ -1,4 +1,4 @@
-"""The files that cannot be read: named, counted, and then skipped or raised."""
+"""Files that cannot be read: named, counted, and then skipped or raised."""
 
 import logging
 import os
@@ -9,13 +9,15 @@ from math import gcd
 
 import tensorflow as tf
 
-from keras_simmim.data.reading.decoding import TOO_MANY, decode_box
+from keras_simmim.data.geometry.boxes import whole_box
+from keras_simmim.data.reading.encoded_image import EncodedImage
+from keras_simmim.data.reading.formats import TOO_MANY
 
 LOGGER = logging.getLogger("keras_simmim")
 
 
 class BrokenFiles:
-    """Keeps the reason why each broken file is broken.
+    """Keep the reason why each broken file is broken.
 
     Args:
         paths: all files of the data set.
@@ -34,7 +36,7 @@ class BrokenFiles:
         self._lock = threading.Lock()
 
     def check_first(self) -> None:
-        """Finds one intact file, so that a data set without any fails at once.
+        """Find one intact file, so that a data set without any fails at once.
 
         Raises:
             ValueError: if all files are broken, or if the first is and `on_error` is `"raise"`.
@@ -45,7 +47,7 @@ class BrokenFiles:
             self.record(index)
 
     def note(self, path: str, reason: str) -> None:
-        """Keeps a reason, and logs it once.
+        """Keep a reason, and logs it once.
 
         Raises:
             ValueError: if `on_error` is `"raise"`.
@@ -58,7 +60,7 @@ class BrokenFiles:
             self.reasons[path] = reason
 
     def record(self, index: int) -> None:
-        """Notes that a file could not be read.
+        """Note that a file could not be read.
 
         Args:
             index: its place in `paths`.
@@ -76,7 +78,7 @@ class BrokenFiles:
             )
 
     def substitutes(self, index: int) -> Iterator[int]:
-        """Yields the places of all other files, far from each other, the same ones every time."""
+        """Yield the places of all other files, far from each other and always in one order."""
         count = len(self.paths)
         step = max(1, round(count * 0.618))
         while gcd(step, count) > 1:
@@ -85,17 +87,13 @@ class BrokenFiles:
             yield (index + number * step) % count
 
     def why_broken(self, index: int) -> str | None:
-        """Returns why a file is no intact image, None if it is one."""
+        """Return why a file is no intact image, None if it is one."""
         try:
             contents = tf.io.read_file(os.fsencode(self.paths[index]))
             if not contents.numpy():
                 return "the file is empty"
-            decode_box(
-                contents,
-                lambda shape: tf.concat([[0, 0], shape[:2]], axis=0),
-                self.channels,
-                self.max_pixels,
-            )
+            image = EncodedImage.open(contents, self.channels, self.max_pixels)
+            image.part(whole_box(image.shape))
         except (tf.errors.OpError, ValueError) as error:
             reason = _plain(getattr(error, "message", str(error)))
             return f"{reason}={self.max_pixels}" if reason == TOO_MANY else reason
@@ -103,7 +101,7 @@ class BrokenFiles:
 
 
 def _plain(message: str) -> str:
-    """Strips a TensorFlow message of its operation names and its second line."""
+    """Strip a TensorFlow message of its operation names and its second line."""
     first = message.strip().splitlines()[0]
     first = re.sub(r"\{\{.*?\}\} ?| ?\[Op:\w*\]| name: *$", "", first)
     assertion = re.fullmatch(r"assertion failed: \[b?'?(.*?)'?\]", first)

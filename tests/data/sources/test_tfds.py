@@ -5,6 +5,8 @@ import pytest
 
 from keras_simmim import data
 
+pytestmark = pytest.mark.any_backend
+
 
 @pytest.fixture(scope="module")
 def tfds():
@@ -15,7 +17,7 @@ def epoch_of(dataset):
     return np.concatenate([images.numpy() for images, _ in dataset])
 
 
-def test_labelled_epochs(tfds):
+def test_labeled_epochs(tfds):
     with tfds.testing.mock_data(num_examples=11):
         first, resumed = (
             data.from_tfds("cifar10", "train", (16, 24), 4, epoch=epoch) for epoch in (0, 1)
@@ -38,7 +40,7 @@ def test_evaluation_and_limit(tfds):
     np.testing.assert_array_equal(epoch_of(dataset), epoch_of(dataset))
 
 
-def test_grey(tfds):
+def test_gray(tfds):
     with tfds.testing.mock_data(num_examples=3):
         dataset = data.from_tfds("mnist", "train", 28, channels=1)
     images, _ = next(iter(dataset))

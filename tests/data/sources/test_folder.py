@@ -10,23 +10,25 @@ from PIL import Image
 
 from keras_simmim import data
 
+pytestmark = pytest.mark.any_backend
 
-def colours(dataset):
+
+def colors(dataset):
     return [int(value) for batch in dataset for value in batch.numpy()[:, 0, 0, 0]]
 
 
-def test_every_image_once_an_epoch(coloured_folder):
-    dataset = data.image_folder(coloured_folder(10), 8, 5)
-    epochs = [colours(dataset) for _ in range(3)]
+def test_every_image_once_an_epoch(colored_folder):
+    dataset = data.image_folder(colored_folder(10), 8, 5)
+    epochs = [colors(dataset) for _ in range(3)]
     assert all(sorted(epoch) == list(range(10, 110, 10)) for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
 
 
-def test_evaluation_keeps_order_and_remainder(coloured_folder):
-    folder = coloured_folder(10)
+def test_evaluation_keeps_order_and_remainder(colored_folder):
+    folder = colored_folder(10)
     dataset = data.image_folder(folder, (8, 12), 4, training=False)
     assert [batch.shape for batch in dataset] == [(4, 8, 12, 3), (4, 8, 12, 3), (2, 8, 12, 3)]
-    assert colours(dataset) == colours(dataset) == list(range(10, 110, 10))
+    assert colors(dataset) == colors(dataset) == list(range(10, 110, 10))
     assert dataset.file_paths == sorted(str(path) for path in folder.iterdir())
     assert dataset.class_names is None
     assert dataset.image_count == 10
@@ -41,13 +43,13 @@ def test_evaluation_matches_pillow(tmp_path, textured_images):
         ((48, 48), (4, 0, 28, 24), Image.Resampling.BILINEAR),
         ((24, 24), (4, 0, 28, 24), Image.Resampling.NEAREST),
     ):
-        view = next(iter(data.image_folder(tmp_path, size, training=False)))[0]
+        image = next(iter(data.image_folder(tmp_path, size, training=False)))[0]
         expected = Image.fromarray(textured_images[0]).crop(box).resize(size[::-1], resample)
-        assert np.abs(view.numpy().astype(int) - np.asarray(expected)).max() <= 1
+        assert np.abs(image.numpy().astype(int) - np.asarray(expected)).max() <= 1
 
 
-def test_labels_of_sub_folders(coloured_folder):
-    folder = coloured_folder(9, classes=("dog", "cat", "emu/young"))
+def test_labels_of_sub_folders(colored_folder):
+    folder = colored_folder(9, classes=("dog", "cat", "emu/young"))
     (folder / ".hidden").mkdir()
     dataset = data.image_folder(folder, 8, 4, training=False)
     assert dataset.class_names == ["cat", "dog", "emu"]
@@ -60,9 +62,9 @@ def test_labels_of_sub_folders(coloured_folder):
         assert [class_of[10 * (first % 3 + 1)] for first in first_of] == batch.numpy().tolist()
 
 
-def test_labels_none_and_given(coloured_folder):
-    folder = coloured_folder(4, classes=("a", "b"))
-    assert len(colours(data.image_folder(folder, 8, labels=None))) == 4
+def test_labels_none_and_given(colored_folder):
+    folder = colored_folder(4, classes=("a", "b"))
+    assert len(colors(data.image_folder(folder, 8, labels=None))) == 4
     dataset = data.image_folder(folder, 8, labels=[7, 8, 9, 5], training=False)
     assert next(iter(dataset))[1].numpy().tolist() == [7, 8, 9, 5]
     assert dataset.class_names is None
@@ -70,8 +72,8 @@ def test_labels_none_and_given(coloured_folder):
         data.image_folder(folder, 8, labels=[1, 2, 3])
 
 
-def test_limit_is_even_and_reproducible(coloured_folder):
-    folder = coloured_folder(12, classes=("a", "b", "c"))
+def test_limit_is_even_and_reproducible(colored_folder):
+    folder = colored_folder(12, classes=("a", "b", "c"))
     datasets = [data.image_folder(folder, 8, limit=7, seed=seed) for seed in (0, 0, 1, 2)]
     paths = [dataset.file_paths for dataset in datasets]
     assert paths[0] == paths[1]
@@ -82,8 +84,8 @@ def test_limit_is_even_and_reproducible(coloured_folder):
     assert data.image_folder(folder, 8, limit=100).image_count == 12
 
 
-def test_remainder(coloured_folder):
-    folder = coloured_folder(5)
+def test_remainder(colored_folder):
+    folder = colored_folder(5)
     lengths = {
         (batch_size, drop): [
             len(batch) for batch in data.image_folder(folder, 8, batch_size, drop_remainder=drop)
@@ -95,14 +97,14 @@ def test_remainder(coloured_folder):
         data.image_folder(folder, 8, 8, drop_remainder=True)
 
 
-def test_links_in_circles_end(coloured_folder):
-    folder = coloured_folder(2, classes=("a",))
+def test_links_in_circles_end(colored_folder):
+    folder = colored_folder(2, classes=("a",))
     (folder / "a" / "again").symlink_to(folder)
     assert data.image_folder(folder, 8).image_count == 2
 
 
-def test_links_that_lead_to_each_other_pipes_and_names_in_any_script(coloured_folder):
-    folder = coloured_folder(2)
+def test_links_that_lead_to_each_other_pipes_and_names_in_any_script(colored_folder):
+    folder = colored_folder(2)
     for name in ("图像.png", "изображение.png", "صورة.png", "a 'b' \"c\"\n#.png", b"\xff\xfe.png"):
         shutil.copy(folder / "00.png", os.path.join(os.fsencode(folder), os.fsencode(name)))
     (folder / "one.png").symlink_to("other.png")
@@ -111,7 +113,7 @@ def test_links_that_lead_to_each_other_pipes_and_names_in_any_script(coloured_fo
     (folder / "other").symlink_to("one")
     os.mkfifo(folder / "pipe.png")
     dataset = data.image_folder(folder, 8, training=False)
-    assert sorted(colours(dataset)) == [10] * 6 + [20]
+    assert sorted(colors(dataset)) == [10] * 6 + [20]
     assert sorted(dataset.broken_files) == [
         str(folder / f"{name}.png") for name in ("one", "other")
     ]
@@ -152,8 +154,8 @@ def test_files_and_folders_without_permission(shared_folder, request):
         data.image_folder(shared_folder, 8, on_error="raise")
 
 
-def test_cases_hidden_files_and_channels(coloured_folder):
-    folder = coloured_folder(3)
+def test_cases_hidden_files_and_channels(colored_folder):
+    folder = colored_folder(3)
     (folder / "00.png").rename(folder / "00.JPEG")
     (folder / ".01.png").write_bytes(b"")
     (folder / "notes.txt").write_text("text")
@@ -174,8 +176,8 @@ def test_folders_without_images(tmp_path):
         data.image_folder(tmp_path / "nowhere", 8)
 
 
-def test_images_beside_folders_are_ambiguous(coloured_folder):
-    folder = coloured_folder(4, classes=("", "thumbs"))
+def test_images_beside_folders_are_ambiguous(colored_folder):
+    folder = colored_folder(4, classes=("", "thumbs"))
     with pytest.raises(ValueError, match="pass labels=None"):
         data.image_folder(folder, 8)
     assert data.image_folder(folder, 8, labels=None).image_count == 4
@@ -204,7 +206,7 @@ def test_images_beside_folders_are_ambiguous(coloured_folder):
         ({"path": 3}, TypeError, "path must be a path"),
     ],
 )
-def test_arguments_out_of_bounds(coloured_folder, arguments, error, match):
-    defaults = {"path": coloured_folder(1), "image_size": 8}
+def test_arguments_out_of_bounds(colored_folder, arguments, error, match):
+    defaults = {"path": colored_folder(1), "image_size": 8}
     with pytest.raises(error, match=match):
         data.image_folder(**{**defaults, **arguments})

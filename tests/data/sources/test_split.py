@@ -2,6 +2,8 @@ import pytest
 
 from keras_simmim import data
 
+pytestmark = pytest.mark.any_backend
+
 
 def paths(folder, subset, seed=0, **arguments):
     dataset = data.image_folder(
@@ -10,8 +12,8 @@ def paths(folder, subset, seed=0, **arguments):
     return dataset.file_paths
 
 
-def test_the_two_sides_are_the_whole_and_share_nothing(coloured_folder):
-    folder = coloured_folder(12)
+def test_the_two_sides_are_the_whole_and_share_nothing(colored_folder):
+    folder = colored_folder(12)
     training, validation = paths(folder, "training"), paths(folder, "validation")
     assert len(validation) == 3
     assert sorted(training + validation) == data.image_folder(folder, 8).file_paths
@@ -19,8 +21,8 @@ def test_the_two_sides_are_the_whole_and_share_nothing(coloured_folder):
     assert any(paths(folder, "validation", seed=seed) != validation for seed in range(1, 5))
 
 
-def test_each_class_gives_its_share(tmp_path, coloured_folder):
-    folder = coloured_folder(12)
+def test_each_class_gives_its_share(tmp_path, colored_folder):
+    folder = colored_folder(12)
     for index, path in enumerate(sorted(folder.iterdir())):
         target = folder / ("first" if index < 4 else "second")
         target.mkdir(exist_ok=True)
@@ -31,8 +33,8 @@ def test_each_class_gives_its_share(tmp_path, coloured_folder):
     assert len(paths(folder, "validation", limit=8)) == 2
 
 
-def test_one_image_at_least_is_held_out(coloured_folder):
-    assert len(paths(coloured_folder(2), "validation")) == 1
+def test_one_image_at_least_is_held_out(colored_folder):
+    assert len(paths(colored_folder(2), "validation")) == 1
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,6 @@ def test_one_image_at_least_is_held_out(coloured_folder):
         ({"validation_split": 0.2, "subset": "test"}, "got 'test'"),
     ],
 )
-def test_bad_arguments_are_named(coloured_folder, arguments, message):
+def test_bad_arguments_are_named(colored_folder, arguments, message):
     with pytest.raises(ValueError, match=message):
-        data.image_folder(coloured_folder(4), 8, **arguments)
+        data.image_folder(colored_folder(4), 8, **arguments)

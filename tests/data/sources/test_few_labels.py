@@ -1,9 +1,11 @@
-"""Some labelled images of each class."""
+"""Some labeled images of each class."""
 
 import numpy as np
 import pytest
 
 import keras_simmim as ks
+
+pytestmark = pytest.mark.any_backend
 
 
 @pytest.fixture(scope="module")

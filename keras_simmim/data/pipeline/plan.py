@@ -1,0 +1,92 @@
+"""What becomes of the records of a source."""
+
+from dataclasses import dataclass
+from typing import Unpack, cast
+
+from keras_simmim.data import arguments
+from keras_simmim.data.geometry.crop_arguments import Crop, CropArguments, choose_crop
+from keras_simmim.data.pipeline.epochs import Epochs
+from keras_simmim.data.pipeline.host import leave_gpu_to_backend
+from keras_simmim.data.pipeline.source_arguments import SourceArguments
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Say how images are cropped, which iteration is which epoch, and what a batch is.
+
+    Args:
+        crop: the description of the crops.
+        epochs: the numbering of the iterations.
+        batch_size: images in a batch.
+        drop_remainder: whether an incomplete last batch is left out; None: in training, unless it
+            is the only one.
+    """
+
+    crop: Crop
+    epochs: Epochs
+    batch_size: int
+    drop_remainder: bool | None
+
+    @classmethod
+    def from_arguments(
+        cls,
+        image_size: int | tuple[int, int] | None,
+        batch_size: int,
+        *,
+        training: bool,
+        seed: int,
+        **shared: Unpack[SourceArguments],
+    ) -> "Plan":
+        """Return the plan that the arguments of a source describe.
+
+        Raises:
+            ValueError: if arguments contradict each other, or one is out of bounds.
+            TypeError: if an argument has another type or an unknown name.
+        """
+        known = sorted(SourceArguments.__optional_keys__)
+        for name in shared:
+            if name not in known:
+                raise TypeError(
+                    f"got an unexpected argument {name!r}; all sources accept {', '.join(known)}."
+                )
+        # A source's first act: TensorFlow keeps the devices that it has once used.
+        leave_gpu_to_backend()
+        training = arguments.as_flag("training", training)
+        given = {
+            name: value for name, value in shared.items() if name in CropArguments.__optional_keys__
+        }
+        drop_remainder = shared.get("drop_remainder")
+        if drop_remainder is not None:
+            arguments.as_flag("drop_remainder", drop_remainder)
+        return cls(
+            crop=choose_crop(
+                shared.get("crop"),
+                image_size=image_size,
+                training=training,
+                given=cast(CropArguments, given),
+            ),
+            epochs=Epochs(
+                training=training,
+                seed=seed,
+                epoch=shared.get("epoch", 0),
+                first_batch=shared.get("first_batch", 0),
+            ),
+            batch_size=arguments.as_integer("batch_size", batch_size, minimum=1),
+            drop_remainder=drop_remainder,
+        )
+
+    def drops_remainder(self, count: int | None) -> bool:
+        """Return whether an incomplete last batch is left out of an epoch of `count` images.
+
+        Raises:
+            ValueError: if that would leave nothing.
+        """
+        is_one_partial_batch = count is not None and count < self.batch_size
+        if self.drop_remainder is None:
+            return self.epochs.training and not is_one_partial_batch
+        if self.drop_remainder and is_one_partial_batch:
+            raise ValueError(
+                f"drop_remainder=True would drop all {count} images: "
+                f"batch_size must be at most {count}, got {self.batch_size}."
+            )
+        return self.drop_remainder

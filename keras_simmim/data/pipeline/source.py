@@ -1,0 +1,69 @@
+"""What the pipeline asks of a source."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import tensorflow as tf
+
+from keras_simmim.data.pipeline.epochs import Epochs
+from keras_simmim.data.reading.readable_image import ReadableImage
+
+# From a record and its seed, int64 (2,), to (image,) or (image, label).
+Load: TypeAlias = Callable[[Any, tf.Tensor], tuple[tf.Tensor, ...]]
+
+
+class Source:
+    """Give the records of an epoch, each of one image, and what belongs to a record.
+
+    A record is what is cheap to put in order: an index, or an encoded image.
+
+    Args:
+        count: images in an epoch, None if that is not known.
+        class_names: names of the labels, or None.
+        is_labeled: whether each image has a label.
+        is_exact: False if fewer than `count` may come.
+    """
+
+    def __init__(
+        self,
+        count: int | None,
+        *,
+        class_names: list[str] | None = None,
+        is_labeled: bool,
+        is_exact: bool = True,
+    ) -> None:
+        self.count = count
+        self.class_names = class_names
+        self.is_labeled = is_labeled
+        self.is_exact = is_exact
+
+    def records(self, epochs: Epochs, epoch_seed: tf.Tensor) -> tf.data.Dataset:
+        """Return the records of one epoch in its order.
+
+        Args:
+            epochs: the numbering of the iterations.
+            epoch_seed: int64 scalar that determines the order.
+        """
+        raise NotImplementedError
+
+    def open_image(self, record: Any) -> ReadableImage:
+        """Return the image of a record."""
+        raise NotImplementedError
+
+    def label(self, record: Any) -> tf.Tensor:
+        """Return the int32 label of a record."""
+        raise NotImplementedError
+
+    def load_all(self, records: tf.data.Dataset, load: Load, epochs: Epochs) -> tf.data.Dataset:
+        """Load the records of an epoch, in order.
+
+        Args:
+            records: data set of `(record, seed)`; a seed is that of the epoch and the position in
+                it.
+            load: how to load one.
+            epochs: the numbering of the iterations.
+
+        Returns:
+            A data set of what `load` returns.
+        """
+        return records.map(load, tf.data.AUTOTUNE)

@@ -1,0 +1,165 @@
+"""Encoded images to pixels: JPEG, PNG, GIF, BMP and WebP, told apart by their first bytes."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from keras_simmim.data.geometry.boxes import cut
+from keras_simmim.data.graphs import apart
+from keras_simmim.data.reading.formats import TOO_MANY, check, decode_whole
+from keras_simmim.data.reading.orientation import (
+    EXIF_STARTS,
+    displayed,
+    displayed_shape,
+    exif_orientation,
+    stored_box,
+)
+
+MAX_PIXELS = 2**30 // 6  # 178,956,970: half a GiB of color, and Pillow's limit
+
+
+class EncodedImage(NamedTuple):
+    """Give parts of an image file, of which a JPEG is decoded inside them alone.
+
+    A JPEG is turned as its EXIF says, where the standard places it: at the file's start or behind
+    the JFIF header. Animations give their first frame (an animated WebP is refused), 16-bit PNGs
+    are scaled to 8 bits, alpha is dropped as Pillow's `convert("RGB")` drops it. CMYK and YCCK are
+    converted without a color profile.
+
+    Attributes:
+        contents: scalar string tensor, the bytes of the file.
+        channels: 1 for gray, 3 for color; the other kind of image is converted.
+        shape: height and width of the image as it is looked at, int32 (2,).
+        is_plain: whether it is a JPEG that can be decoded in part and is not turned.
+        turn: the orientation, 1 to 8, of what is not plain.
+        decoded: pixels of what cannot be decoded in part, as they are stored; otherwise empty.
+    """
+
+    contents: tf.Tensor
+    channels: int
+    shape: tf.Tensor
+    is_plain: tf.Tensor
+    turn: tf.Tensor
+    decoded: tf.Tensor
+
+    @classmethod
+    def open(
+        cls, contents: tf.Tensor, channels: int, max_pixels: int = MAX_PIXELS
+    ) -> "EncodedImage":
+        """Read an image's header, and decode the image if no part of it can be decoded alone.
+
+        Args:
+            contents: scalar string tensor, the bytes of the file.
+            channels: 1 for gray, 3 for color.
+            max_pixels: most pixels that the file's header may state.
+
+        Returns:
+            The image.
+
+        Raises:
+            tf.errors.InvalidArgumentError: if the bytes are no image of these formats, or of too
+                many pixels.
+        """
+        can_crop, _, has_exif = _kind(contents)
+        is_plain = can_crop & ~has_exif
+        shape, turn, decoded = tf.cond(
+            is_plain,
+            lambda: (_jpeg_shape(contents, max_pixels), tf.constant(1), _no_pixels()),
+            lambda: _open_other(contents, tf.constant(max_pixels, tf.int64)),
+        )
+        return cls(contents, channels, shape, is_plain, turn, decoded)
+
+    def part(self, box: tf.Tensor) -> tf.Tensor:
+        """Return the pixels in a box, uint8 (box height, box width, channels).
+
+        Args:
+            box: int32 tensor `[top, left, height, width]` in the image as it is looked at.
+
+        Raises:
+            tf.errors.InvalidArgumentError: if the file is damaged.
+        """
+        pixels = tf.cond(
+            self.is_plain,
+            lambda: _decode_part(self.contents, box),
+            lambda: _turned_part(self.contents, self.decoded, box, self.shape, self.turn),
+        )
+        pixels = tf.ensure_shape(pixels, (None, None, 3))
+        return _luma(pixels) if self.channels == 1 else pixels
+
+
+def _kind(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return whether it is a JPEG with its end mark, a JPEG, and a JPEG with EXIF."""
+    starts = tf.minimum([0, *EXIF_STARTS, -2], tf.strings.length(contents))
+    marks = tf.strings.substr(contents, starts, [3, 4, 4, 2])
+    found = marks == [b"\xff\xd8\xff", b"Exif", b"Exif", b"\xff\xd9"]
+    # A box above the cut of a truncated JPEG would decode: without the end mark, read it all.
+    return found[0] & found[3], found[0], found[0] & (found[1] | found[2])
+
+
+def _no_pixels() -> tf.Tensor:
+    """Return an image without pixels, for what is decoded later."""
+    return tf.zeros((0, 0, 3), tf.uint8)
+
+
+def _jpeg_shape(contents: tf.Tensor, max_pixels: int | tf.Tensor) -> tf.Tensor:
+    """Return height and width, int32 (2,), as the header of a JPEG states them."""
+    shape = tf.image.extract_jpeg_shape(contents)[:2]
+    pixels = tf.cast(shape[0], tf.int64) * tf.cast(shape[1], tf.int64)
+    with tf.control_dependencies([check(pixels <= tf.cast(max_pixels, tf.int64), TOO_MANY)]):
+        return tf.identity(shape)
+
+
+def _decode_part(contents: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
+    """Decode a box of a JPEG as it is stored, uint8 (box height, box width, 3)."""
+    # The slower of the two transforms is Pillow's; the difference in time cannot be measured.
+    return tf.image.decode_and_crop_jpeg(contents, box, 3, dct_method="INTEGER_ACCURATE")
+
+
+@apart(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int64))
+def _open_other(
+    contents: tf.Tensor, max_pixels: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return the shape, turn and decoded pixels of what is no plain JPEG."""
+    can_crop, is_jpeg, has_exif = _kind(contents)
+
+    def open_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
+        shape = _jpeg_shape(contents, max_pixels)
+        with tf.control_dependencies([shape]):
+            encoded = tf.identity(contents)
+        return shape, tf.cond(
+            can_crop,
+            _no_pixels,
+            lambda: tf.io.decode_jpeg(encoded, 3, dct_method="INTEGER_ACCURATE"),
+        )
+
+    def open_format() -> tuple[tf.Tensor, tf.Tensor]:
+        decoded = decode_whole(contents, max_pixels)
+        return tf.shape(decoded)[:2], decoded
+
+    shape, decoded = tf.cond(is_jpeg, open_jpeg, open_format)
+    turn = tf.cond(has_exif, lambda: exif_orientation(contents), lambda: 1)
+    return displayed_shape(shape, turn), turn, decoded
+
+
+@apart(
+    tf.TensorSpec((), tf.string),
+    tf.TensorSpec((None, None, 3), tf.uint8),
+    tf.TensorSpec((4,), tf.int32),
+    tf.TensorSpec((2,), tf.int32),
+    tf.TensorSpec((), tf.int32),
+)
+def _turned_part(
+    contents: tf.Tensor, decoded: tf.Tensor, box: tf.Tensor, shape: tf.Tensor, turn: tf.Tensor
+) -> tf.Tensor:
+    """Return the pixels in a box of what is no plain JPEG, turned as it is looked at."""
+    stored = stored_box(box, shape, turn)
+    can_crop = _kind(contents)[0]
+    pixels = tf.cond(can_crop, lambda: _decode_part(contents, stored), lambda: cut(decoded, stored))
+    return displayed(pixels, turn)
+
+
+def _luma(color: tf.Tensor) -> tf.Tensor:
+    """Return the gray image (height, width, 1) of a color image, both uint8."""
+    weights = tf.constant([0.299, 0.587, 0.114])
+    gray = tf.linalg.matvec(tf.cast(color, tf.float32), weights)
+    return tf.cast(tf.round(gray), tf.uint8)[..., None]

@@ -1,0 +1,69 @@
+"""Image files as the pipeline reads them, of which some are broken."""
+
+import functools
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from keras_simmim.data.pipeline.epochs import Epochs
+from keras_simmim.data.pipeline.indexed_source import IndexedSource
+from keras_simmim.data.pipeline.source import Load
+from keras_simmim.data.reading.broken_files import BrokenFiles
+from keras_simmim.data.reading.encoded_image import EncodedImage
+from keras_simmim.data.reading.gaps import without_gaps
+from keras_simmim.data.sources.listing import Listing
+
+
+class ImageFiles(IndexedSource):
+    """Give the images of files, and others for those that cannot be read.
+
+    Args:
+        files: the paths and the classes.
+        broken: which of them are broken, as far as it is known; it says how to decode them too.
+        training: whether another image takes the place of a broken one.
+    """
+
+    def __init__(self, files: Listing, broken: BrokenFiles, *, training: bool) -> None:
+        super().__init__(
+            len(files.paths),
+            class_names=files.class_names,
+            is_labeled=files.is_labeled,
+            is_exact=training or broken.on_error == "raise",
+        )
+        self.broken = broken
+        with tf.device("CPU:0"):
+            self.paths = tf.constant([os.fsencode(path) for path in files.paths])
+            self.classes = tf.constant(files.classes, tf.int32)
+
+    def open_image(self, record: tf.Tensor) -> EncodedImage:
+        """Return the image of an index, of which the header is read."""
+        contents = tf.io.read_file(self.paths[record])
+        return EncodedImage.open(contents, self.broken.channels, self.broken.max_pixels)
+
+    def label(self, record: tf.Tensor) -> tf.Tensor:
+        """Return the class of an index."""
+        return self.classes[record]
+
+    def load_all(self, records: tf.data.Dataset, load: Load, epochs: Epochs) -> tf.data.Dataset:
+        """Load the records of an epoch, and something else or nothing for the broken ones."""
+
+        @functools.lru_cache(maxsize=2)
+        def order_of(epoch_seed: int) -> np.ndarray:
+            return epochs.order(self.count, tf.constant(epoch_seed, tf.int64)).numpy()
+
+        def substitute(epoch_seed: int, position: int) -> tuple[np.ndarray, ...] | None:
+            index = int(order_of(epoch_seed)[position])
+            self.broken.record(index)
+            if not epochs.training:
+                return None
+            with tf.device("CPU:0"):
+                for other in self.broken.substitutes(index):
+                    try:
+                        parts = load(tf.constant(other), tf.constant([epoch_seed, position]))
+                        return tuple(part.numpy() for part in parts)
+                    except tf.errors.OpError:
+                        self.broken.record(other)
+            return None
+
+        return without_gaps(records, load, substitute, self.count)

@@ -1,0 +1,74 @@
+"""The data room without TensorFlow says what to install, and what needs no installation."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from keras_simmim import data
+
+pytestmark = pytest.mark.any_backend
+
+WITHOUT = """
+import importlib.machinery
+
+# Not None in sys.modules: Keras looks there for what it may use.
+finder = importlib.machinery.PathFinder
+find = finder.find_spec
+finder.find_spec = lambda name, *options: (
+    None if name.startswith("tensorflow") else find(name, *options)
+)
+import keras
+import numpy as np
+import keras_simmim as ks
+
+for name in ("image_folder", "from_arrays", "from_tfds", "metered"):
+    try:
+        getattr(ks.data, name)
+    except ImportError as error:
+        assert error.name == "tensorflow"
+        for part in (f"ks.data.{name}", "pip install tensorflow", "arrays", "PyDataset"):
+            assert part.replace("ks.", "keras_simmim.") in str(error), error
+    else:
+        raise AssertionError(name)
+
+assert ks.data.RandomCrop(8).shape == ks.data.CenterCrop((8, 8)).shape == (8, 8)
+assert set(ks.data.__all__) <= set(dir(ks.data))
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return np.full((4, 8, 8, 1), index), np.arange(4) % 2
+
+
+images, labels = ks.data.few_labels(Batches(), 3)
+assert images.shape == (6, 8, 8, 1) and sorted(labels) == [0, 0, 0, 1, 1, 1]
+backbone = ks.backbones.ViT((8, 8, 1), patch_size=4, num_layers=1, num_heads=1, hidden_dim=4)
+model = ks.SimMIM(backbone, ks.masking.SpatialMasking(0.5, 1))
+model.compile("sgd")
+model.fit(images, batch_size=3, verbose=0)
+model.fit(Batches(), verbose=0)
+"""
+
+
+def test_what_needs_tensorflow_says_so_and_the_rest_works():
+    process = subprocess.run(
+        [sys.executable, "-c", WITHOUT],
+        env={**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+
+
+def test_public_names_are_there_and_others_are_not():
+    import keras_simmim.data.sources.folder  # noqa: F401
+
+    assert set(data.__all__) <= set(dir(data))
+    assert all(callable(getattr(data, name)) for name in data.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'folders'"):
+        data.folders  # noqa: B018
