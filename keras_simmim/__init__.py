@@ -1,22 +1,25 @@
-"""Self-supervised image pretraining for Keras 3, on TensorFlow, JAX and torch.
+"""Pretrain image networks without labels, and use what they learned.
 
-The folders are the stages, in the order in which data passes:
+An image passes these stages, each of which is a folder:
 
-    data ─ backbone.stem ─ masking ─ backbone.encoder ─┬─ heads.ReconstructionHead
-                                                       └─ aggregation ─ heads.ClassificationHead
+    data → backbones (stem) → masking → backbones (encoder) → aggregation → heads → objectives
 
-`SimMIM` is the whole path as a `keras.Model`; `training` and `evaluation` stand around it, and
-`ImageClassifier`, in `transfer`, fine-tunes what it learned, and `export` takes it to a server.
+`SimMIM`, in `models`, is the whole path as a `keras.Model` that pretrains; `ImageClassifier`
+fine-tunes what it learned. `presets` names whole models, `pretrained` reads weights from elsewhere,
+`training` and `evaluation` stand around `fit`, and `export` writes a model for a server.
 
 Example:
 ```python
-import keras
+import numpy as np
+
 import keras_simmim as ks
 
-backbone = ks.backbones.ViT((96, 96, 3), patch_size=8, num_layers=4, num_heads=4, hidden_dim=128)
-model = ks.SimMIM(backbone, ks.masking.SpatialMasking(ratio=0.6, block_size=4))
-model.compile(optimizer=keras.optimizers.AdamW(1e-3, weight_decay=0.05))
-model.fit(ks.data.image_folder("photos", image_size=96))
+images = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype="uint8")
+backbone = ks.backbones.ViT((32, 32, 3), patch_size=8, num_layers=1, num_heads=2, hidden_dim=32)
+model = ks.SimMIM(backbone, ks.masking.SpatialMasking(ratio=0.6, block_size=1))
+model.compile("adam")
+model.fit(images, batch_size=16)
+model.embed(images).shape  # (64, 32)
 ```
 """
 
