@@ -44,6 +44,7 @@ class ImageClassifier(ImageModel):
         seed: of the augmentation, which is a function of (seed, step).
         mean: of the pixels per channel, in 0–255 units; ImageNet's if None.
         std: standard deviation of the pixels per channel, likewise.
+        color_jitter: see `Augmentation`; the recipe's if None, and 0 without one.
         **kwargs: passed to `keras.Model`.
 
     Raises:
@@ -79,6 +80,7 @@ class ImageClassifier(ImageModel):
         seed: int = 0,
         mean: float | tuple[float, ...] | None = None,
         std: float | tuple[float, ...] | None = None,
+        color_jitter: float | None = None,
         **kwargs: Any,
     ) -> None:
         if frozen:
@@ -98,6 +100,7 @@ class ImageClassifier(ImageModel):
         if recipe == "auto":
             constants = automatic_recipe(backbone, 1, 1, 1)
         wanted = {
+            "color_jitter": (color_jitter, "color_jitter"),
             "rand_augment": (rand_augment, "rand_augment_magnitude"),
             "erasing": (erasing, "erasing"),
             "mixup": (mixup, "mixup"),
@@ -313,6 +316,17 @@ class ImageClassifier(ImageModel):
         backbone, normalization = pretrained_network(source)
         backbone = backbone.for_task(image_shape, drop_path_rate)
         return cls(backbone, num_classes, **{**normalization, **arguments})
+
+    @classmethod
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> "ImageClassifier":
+        """Return a classifier of this configuration, with new weights.
+
+        Args:
+            config: what `get_config` gave. Without "color_jitter", as earlier versions saved it,
+                there is no jitter: a run goes on with what it began with.
+            custom_objects: classes and functions by name, as Keras passes them on.
+        """
+        return super().from_config({"color_jitter": 0.0, **config}, custom_objects)
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""

@@ -1,4 +1,4 @@
-"""What fine-tuning does to a batch: RandAugment, erasing, mixup and CutMix, by Keras' layers."""
+"""Augmentation of a batch in fine-tuning: colors, RandAugment, erasing, mixup and CutMix."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.layers.hashing import hash_words
+from keras_simmim.training.color_jitter import jitter_colors
 
 # RandAugment's magnitudes are counted in tenths.
 _MAGNITUDES = 10
@@ -14,21 +15,26 @@ _MAGNITUDES = 10
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class Augmentation(keras.layers.Layer):
-    """Changes images and mixes them with others of the batch, and their labels alike.
+    """Change images and mix them with others of the batch, and their labels alike.
 
-    The layers are Keras' own, in the order RandAugment, erasing, and then mixup or CutMix, one of
-    them for each batch. What they draw is a function of (seed, step), another on each backend.
-    Nothing is done unless asked for. RandAugment computes all its eleven operations, twice, and
-    keeps two: it can cost more than a small network.
+    Done are, in this order: color jitter, RandAugment, erasing, and then mixup or CutMix, one of
+    them for each batch; nothing is done unless asked for. All draws are functions of (seed, step).
+    Those of the color jitter are the same on every backend; the others are made by Keras' layers,
+    whose draws differ between backends. Keras' RandAugment computes all its eleven operations,
+    twice, and keeps two, the same for the whole batch: it can cost more than a small network.
 
     Args:
-        rand_augment: magnitude of RandAugment's operations, 0–10; 0 for none. For images of one
-            or three channels.
+        rand_augment: magnitude of RandAugment's operations, 0–10; 0 for none. Each operation draws
+            its own for every image, uniformly from 0 to this one. For images of one or three
+            channels.
         erasing: probability that a rectangle of an image is replaced by noise.
         mixup: both parameters of the beta distribution of mixup's shares; 0 for none.
-        cutmix: the same for CutMix.
-        cutmix_share: where both are wanted, share of the batches that have CutMix.
+        cutmix: the same for CutMix, at most 1.
+        cutmix_share: share of the batches that have CutMix, where mixup and CutMix are both
+            wanted; counts for nothing where only one is.
         seed: 0 ≤ seed < 2³¹.
+        color_jitter: largest distance from 1 of the factors of brightness, contrast and
+            saturation, 0–1; 0 for none. For images of one or three channels. See `jitter_colors`.
         **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
@@ -39,8 +45,13 @@ class Augmentation(keras.layers.Layer):
 
     Example:
     ```python
-    layer = Augmentation(mixup=0.8, cutmix=1.0)
+    import numpy as np
+    from keras import ops
+    from keras_simmim.training import Augmentation
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), dtype="uint8")
     targets = ops.one_hot([0, 1, 2, 0, 1, 2, 0, 1], 3)
+    layer = Augmentation(mixup=0.8, cutmix=1.0, color_jitter=0.4)
     mixed, soft = layer(images, targets, step=5)
     soft.shape   # (8, 3)
     ```
@@ -54,6 +65,7 @@ class Augmentation(keras.layers.Layer):
         cutmix: float = 0.0,
         cutmix_share: float = 0.5,
         seed: int = 0,
+        color_jitter: float = 0.0,
         **kwargs: Any,
     ) -> None:
         # Pixels of 0–255 stay float32 under any precision policy.
@@ -64,6 +76,7 @@ class Augmentation(keras.layers.Layer):
             ("mixup", mixup, float("inf")),
             ("cutmix", cutmix, 1),
             ("cutmix_share", cutmix_share, 1),
+            ("color_jitter", color_jitter, 1),
         ):
             if not 0 <= value <= most:
                 raise ValueError(f"{name} must be from 0 to {most}, got {value!r}.")
@@ -75,6 +88,7 @@ class Augmentation(keras.layers.Layer):
         self.cutmix = float(cutmix)
         self.cutmix_share = float(cutmix_share)
         self.seed = seed
+        self.color_jitter = float(color_jitter)
         layers = keras.layers
         self.augmenter: Any = None
         self.eraser: Any = None
@@ -92,7 +106,7 @@ class Augmentation(keras.layers.Layer):
         self.built = True
 
     def call(self, images: Tensor, targets: Tensor, step: Tensor | int) -> tuple[Tensor, Tensor]:
-        """Augment a batch.
+        """Augment a batch of images and mix its targets.
 
         Args:
             images: (B, H, W, C), uint8 or float, 0–255.
@@ -101,9 +115,15 @@ class Augmentation(keras.layers.Layer):
 
         Returns:
             float32 images of 0–255 and targets, shaped as they came.
+
+        Raises:
+            ValueError: for another number of channels than 1 and 3, with `color_jitter` or
+                `rand_augment`.
         """
         self._seed_layers(step)
         images = ops.cast(images, "float32")
+        if self.color_jitter:
+            images = jitter_colors(images, self.color_jitter, self.seed, step)
         if self.augmenter is not None:
             images = self._rand_augment(images)
         if self.eraser is not None:
@@ -123,7 +143,17 @@ class Augmentation(keras.layers.Layer):
         return chosen["images"], chosen["labels"]
 
     def _rand_augment(self, images: Tensor) -> Tensor:
-        """RandAugment, of grey images as of coloured ones without color."""
+        """Apply Keras' RandAugment, to gray images as to color images that happen to be gray.
+
+        Args:
+            images: float32 (B, H, W, C), 0–255.
+
+        Returns:
+            The same shape, 0–255.
+
+        Raises:
+            ValueError: for another number of channels than 1 and 3.
+        """
         channels = images.shape[-1]
         if channels not in (1, 3):
             raise ValueError(f"rand_augment needs images of 1 or 3 channels, got {channels}.")
@@ -132,7 +162,11 @@ class Augmentation(keras.layers.Layer):
         return ops.clip(augmented, 0.0, 255.0)[..., :channels]
 
     def _seed_layers(self, step: Tensor | int) -> None:
-        """Put the layers' generators where (seed, step) has them, wherever they were."""
+        """Set the generators of Keras' layers to states that only (seed, step) decides.
+
+        Args:
+            step: int32 scalar.
+        """
         layers = (self.augmenter, self.eraser, self.mixer, self.cutter)
         for index, layer in enumerate(layers):
             if layer is not None:
@@ -142,11 +176,11 @@ class Augmentation(keras.layers.Layer):
                 state.assign(ops.cast(ops.stack([word, ops.zeros_like(word)]), state.dtype))
 
     def compute_output_shape(self, images: Any, targets: Any, **_: Any) -> tuple[Any, Any]:
-        """The shapes of the images and of the targets."""
+        """Return the shapes of the images and of the targets, which stay as they are."""
         return images, targets
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "rand_augment": self.rand_augment,
@@ -155,4 +189,5 @@ class Augmentation(keras.layers.Layer):
             "cutmix": self.cutmix,
             "cutmix_share": self.cutmix_share,
             "seed": self.seed,
+            "color_jitter": self.color_jitter,
         }

@@ -1,10 +1,11 @@
-"""The official recipes for fine-tuning."""
+"""The official recipes for fine-tuning, and one for any backbone and length of run."""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 
+from keras_simmim.backend.types import Config
 from keras_simmim.training.recipe import NEVER_DECAYED, RATED_BATCH, Recipe
 from keras_simmim.training.selective_adamw import SelectiveAdamW
 from keras_simmim.training.warmup_cosine import WarmupCosine
@@ -13,7 +14,13 @@ from keras_simmim.training.warmup_cosine import WarmupCosine
 @keras.saving.register_keras_serializable("keras_simmim")
 @dataclass(frozen=True, kw_only=True)
 class FineTuningRecipe(Recipe):
-    """All constants of an official fine-tuning; `fine_tuning_recipe` makes one.
+    """Hold all constants of an official fine-tuning; `fine_tuning_recipe` makes one.
+
+    The color jitter is an intended difference from the official code, which asks timm for it but
+    gets none, as timm leaves it out beside RandAugment: here it is applied, before RandAugment.
+    `ImageClassifier(…, recipe=recipe, color_jitter=0)` switches it off, as does
+    `dataclasses.replace(recipe, color_jitter=0.0)`. Another difference is in RandAugment: timm's
+    magnitude is normal around 9 with a deviation of 0.5, that of Keras' layer uniform from 0 to 9.
 
     Args:
         pretraining: name of the pretraining recipe that the weights come from.
@@ -23,13 +30,23 @@ class FineTuningRecipe(Recipe):
         mixup: both parameters of the beta distribution of mixup's shares.
         cutmix: the same for CutMix.
         cutmix_share: share of the batches that have CutMix; the others have mixup.
-        rand_augment_magnitude: mean magnitude of RandAugment's operations, of 10.
-        rand_augment_deviation: standard deviation of that magnitude.
-        color_jitter: of brightness, contrast and saturation. The official code passes it to timm,
-            which ignores it beside RandAugment.
+        rand_augment_magnitude: largest magnitude of RandAugment's operations, of 10.
+        color_jitter: largest distance from 1 of the factors of brightness, contrast and
+            saturation; 0 for none.
         erasing: probability that a rectangle of an image is replaced by noise.
 
     `Recipe` describes the other arguments.
+
+    Example:
+    ```python
+    from dataclasses import replace
+
+    from keras_simmim.training import fine_tuning_recipe
+
+    recipe = fine_tuning_recipe("simmim_vit_base_800ep_224", steps_per_epoch=625, batch_size=2048)
+    recipe = replace(recipe, color_jitter=0.0)
+    recipe.erasing   # 0.25
+    ```
     """
 
     pretraining: str
@@ -41,13 +58,12 @@ class FineTuningRecipe(Recipe):
     cutmix: float = 1.0
     cutmix_share: float = 0.5
     rand_augment_magnitude: float = 9.0
-    rand_augment_deviation: float = 0.5
     color_jitter: float = 0.4
     erasing: float = 0.25
 
     @property
     def schedule(self) -> WarmupCosine:
-        """The learning rate of every update of the last layer, for this batch size."""
+        """Return the learning rate of every update of the last layer, for this batch size."""
         return WarmupCosine(
             self.scaled(self.base_rate),
             self.scaled(self.warmup_rate),
@@ -57,16 +73,27 @@ class FineTuningRecipe(Recipe):
         )
 
     def optimizer(self, **arguments: Any) -> SelectiveAdamW:
-        """A new optimizer with this recipe's constants, and a rate for each layer.
+        """Return a new optimizer with this recipe's constants, and a rate for each layer.
 
         Args:
             **arguments: of `SelectiveAdamW`, such as `gradient_accumulation_steps`.
         """
         return super().optimizer(**{"layer_decay": self.layer_decay, **arguments})
 
+    @classmethod
+    def from_config(cls, config: Config) -> Recipe:
+        """Return the recipe of these constants, also of those that earlier versions saved.
+
+        Args:
+            config: what `get_config` gave. A `rand_augment_deviation`, which had no effect in
+                earlier versions, is left out.
+        """
+        gone = "rand_augment_deviation"
+        return super().from_config({name: config[name] for name in config if name != gone})
+
 
 def fine_tuning_recipe(name: str, steps_per_epoch: int, batch_size: int) -> FineTuningRecipe:
-    """The official recipe of this name: the pretraining's, and the side of the images.
+    """Return the official recipe of this name: the pretraining's, and the side of the images.
 
     Unlike in pretraining, the tables of relative positions of a Swin do not decay; a ViT's do.
 
@@ -89,6 +116,8 @@ def fine_tuning_recipe(name: str, steps_per_epoch: int, batch_size: int) -> Fine
 
     Example:
     ```python
+    from keras_simmim.training import fine_tuning_recipe
+
     recipe = fine_tuning_recipe("simmim_vit_base_800ep_224", steps_per_epoch=625, batch_size=2048)
     recipe.layer_decay   # 0.65
     ```
@@ -127,7 +156,7 @@ def fine_tuning_recipe(name: str, steps_per_epoch: int, batch_size: int) -> Fine
 def automatic_recipe(
     backbone: Any, steps_per_epoch: int, batch_size: int, epochs: int
 ) -> FineTuningRecipe:
-    """The paper's fine-tuning of a ViT or Swin, for a run of any length and batch.
+    """Return the paper's fine-tuning of a ViT or Swin, for a run of any length and batch.
 
     The official constants, of which a fifth of the epochs warm up; the base rate of 1.25e-3 is for
     512 images and follows the square root of the batch, as suits Adam. A backbone without blocks

@@ -2,14 +2,23 @@
 
 import keras
 import numpy as np
+import numpy_reference
 import pytest
 from keras import ops
+from PIL import Image, ImageEnhance
 
 import keras_simmim as ks
 
 Augmentation = ks.training.Augmentation
 TARGETS = np.eye(3, dtype="float32")[[0, 1, 2, 0, 1, 2, 0, 1]]
-EVERY = [{"mixup": 0.8}, {"cutmix": 1.0}, {"erasing": 1.0}, {"rand_augment": 9.0}]
+EVERY = [
+    {"mixup": 0.8},
+    {"cutmix": 1.0},
+    {"erasing": 1.0},
+    {"rand_augment": 9.0},
+    {"color_jitter": 0.4},
+]
+GRAY = np.array([0.299, 0.587, 0.114])
 
 
 def augmented(images, step=0, **arguments):
@@ -88,13 +97,66 @@ def test_erasing_leaves_what_is_outside_one_rectangle(images):
         assert 0 < share < 0.75
 
 
-def test_grey_images_stay_grey(images):
+def drawn_factors(seed, step, batch_size, strength):
+    """Return each image's factors of brightness, contrast and saturation, (B, 3)."""
+    image, factor = np.arange(batch_size)[:, None], np.arange(3)[None]
+    words = numpy_reference.hash_words([seed ^ 0x4A697474, step, image, factor])
+    return 1 + strength * (2 * ((words >> 9) + 0.5) / 2**23 - 1)
+
+
+@pytest.mark.parametrize("strength", [0.4, 1.0])
+def test_the_jitter_is_what_numpy_makes_of_it(images, strength):
+    changed, _ = augmented(images, step=5, seed=3, color_jitter=strength)
+    for image, found, factors in zip(
+        images.astype("float64"), changed, drawn_factors(3, 5, 8, strength), strict=True
+    ):
+        brightness, contrast, saturation = factors
+        expected = np.clip(brightness * image, 0, 255)
+        mean = (expected @ GRAY).mean()
+        expected = np.clip(contrast * expected + (1 - contrast) * mean, 0, 255)
+        gray = (expected @ GRAY)[..., None]
+        expected = np.clip(saturation * expected + (1 - saturation) * gray, 0, 255)
+        np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
+def test_the_jitter_is_that_of_pillow_up_to_its_rounding(images):
+    changed, _ = augmented(images, step=6, color_jitter=0.4)
+    enhancements = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
+    for image, found, factors in zip(images, changed, drawn_factors(0, 6, 8, 0.4), strict=True):
+        expected = Image.fromarray(image)
+        for enhancement, factor in zip(enhancements, factors, strict=True):
+            expected = enhancement(expected).enhance(factor)
+        # Pillow cuts off fractions after each of the three, and the next one can make more of it.
+        np.testing.assert_allclose(found, np.asarray(expected, "float32"), atol=4)
+
+
+def test_the_jitter_of_gray_images_has_no_saturation(images):
+    gray = images[..., :1]
+    changed, _ = augmented(gray, step=7, color_jitter=0.4)
+    assert changed.shape == gray.shape
+    brightness, contrast, _ = drawn_factors(0, 7, 8, 0.4).T[..., None, None, None]
+    expected = np.clip(brightness * gray, 0, 255)
+    mean = expected.mean((1, 2), keepdims=True)
+    expected = np.clip(contrast * expected + (1 - contrast) * mean, 0, 255)
+    np.testing.assert_allclose(changed, expected, atol=2e-4)
+    as_color, _ = augmented(gray.repeat(3, axis=-1), step=7, color_jitter=0.4)
+    np.testing.assert_allclose(as_color, changed.repeat(3, axis=-1), atol=2e-4)
+
+
+def test_the_jitter_of_an_image_does_not_depend_on_the_others(images):
+    changed, _ = augmented(images, step=8, color_jitter=0.4)
+    layer = Augmentation(color_jitter=0.4)
+    first = layer(images[:3], TARGETS[:3], step=8)[0]
+    np.testing.assert_allclose(ops.convert_to_numpy(first), changed[:3], atol=2e-4)
+
+
+def test_gray_images_stay_gray(images):
     changed, _ = augmented(images[..., :1], rand_augment=9.0)
     assert changed.shape == (*images.shape[:-1], 1)
 
 
 def test_it_round_trips():
-    layer = Augmentation(9.0, 0.25, 0.8, 1.0, cutmix_share=0.4, seed=7, name="layer")
+    layer = Augmentation(9.0, 0.25, 0.8, 1.0, cutmix_share=0.4, seed=7, color_jitter=0.3)
     assert Augmentation.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
@@ -104,6 +166,7 @@ def test_it_round_trips():
         ({"rand_augment": 11}, "rand_augment must be from 0 to 10, got 11"),
         ({"erasing": -0.1}, "erasing must be from 0 to 1, got -0.1"),
         ({"cutmix": 2}, "cutmix must be from 0 to 1, got 2"),
+        ({"color_jitter": 1.5}, "color_jitter must be from 0 to 1, got 1.5"),
         ({"seed": -1}, "seed must be an integer with 0 <= seed"),
     ],
 )
@@ -112,7 +175,11 @@ def test_arguments_out_of_range_are_refused(arguments, message):
         Augmentation(**arguments)
 
 
-def test_rand_augment_needs_one_or_three_channels(images):
-    with pytest.raises(ValueError, match="1 or 3 channels, got 2"):
-        Augmentation(rand_augment=5)(images[..., :2], TARGETS, step=0)
+@pytest.mark.parametrize("name", ["rand_augment", "color_jitter"])
+def test_colors_need_one_or_three_channels(images, name):
+    with pytest.raises(ValueError, match=f"{name} needs images of 1 or 3 channels, got 2"):
+        Augmentation(**{name: 0.5})(images[..., :2], TARGETS, step=0)
+
+
+def test_its_name_in_files_stays():
     assert keras.saving.get_registered_name(Augmentation) == "keras_simmim>Augmentation"

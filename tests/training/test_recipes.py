@@ -103,8 +103,29 @@ def test_fine_tuning_has_the_official_constants_and_rates(name):
     np.testing.assert_allclose(rates, expected, rtol=2e-6)
     assert (recipe.label_smoothing, recipe.mixup, recipe.cutmix) == (0.1, 0.8, 1.0)
     assert (recipe.cutmix_share, recipe.color_jitter, recipe.erasing) == (0.5, 0.4, 0.25)
-    assert (recipe.rand_augment_magnitude, recipe.rand_augment_deviation) == (9, 0.5)
+    assert recipe.rand_augment_magnitude == 9
     assert recipe.augmentation["crop_scale"] == (0.08, 1.0)
+    # Earlier versions saved a constant that nothing read.
+    earlier = {**recipe.get_config(), "rand_augment_deviation": 0.5}
+    assert type(recipe).from_config(earlier) == recipe
+
+
+@pytest.mark.parametrize("given", ["auto", "official", None])
+def test_new_fine_tuning_jitters_colors_and_earlier_files_go_on_without(given):
+    backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
+    recipe = fine_tuning_recipe(next(iter(FINE_TUNING)), 1, 8) if given == "official" else given
+    classifier = ks.ImageClassifier(backbone, 3, recipe=recipe)
+    assert classifier.augmentation.color_jitter == (0.0 if given is None else 0.4)
+    config = classifier.get_config()
+    loaded = ks.ImageClassifier.from_config(config)
+    assert loaded.augmentation.color_jitter == classifier.augmentation.color_jitter
+    del config["color_jitter"]
+    earlier = ks.ImageClassifier.from_config(config)
+    assert earlier.augmentation.color_jitter == 0.0
+    # The others are still the recipe's.
+    assert earlier.augmentation.mixup == classifier.augmentation.mixup
+    chosen = ks.ImageClassifier(backbone, 3, recipe=recipe, color_jitter=0.1)
+    assert chosen.augmentation.color_jitter == 0.1
 
 
 def test_an_optimizer_is_new_and_has_the_official_constants():
