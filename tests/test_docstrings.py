@@ -25,7 +25,6 @@ PACKAGES = (
 # Contracts and results, which are not called by name.
 WITHOUT_EXAMPLE = {
     "Backbone",
-    "FineTuningRecipe",
     "Head",
     "MaskGenerator",
     "Measured",
@@ -39,8 +38,6 @@ INJECTED = (
     "layers/stochastic_depth",
     "masking",
     "models/image_classifier",
-    "training/augmentation",
-    "training/fine_tuning_recipe",
 )
 # those of these do not run, as they need files or names of the reader's,
 LEFT_OUT = ("data", "training/tensorboard_writer")

@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 
-from keras_simmim.backend.types import Config
 from keras_simmim.training.recipe import NEVER_DECAYED, RATED_BATCH, Recipe
 from keras_simmim.training.selective_adamw import SelectiveAdamW
 from keras_simmim.training.warmup_cosine import WarmupCosine
@@ -79,17 +78,6 @@ class FineTuningRecipe(Recipe):
             **arguments: of `SelectiveAdamW`, such as `gradient_accumulation_steps`.
         """
         return super().optimizer(**{"layer_decay": self.layer_decay, **arguments})
-
-    @classmethod
-    def from_config(cls, config: Config) -> Recipe:
-        """Return the recipe of these constants, also of those that earlier versions saved.
-
-        Args:
-            config: what `get_config` gave. A `rand_augment_deviation`, which had no effect in
-                earlier versions, is left out.
-        """
-        gone = "rand_augment_deviation"
-        return super().from_config({name: config[name] for name in config if name != gone})
 
 
 def fine_tuning_recipe(name: str, steps_per_epoch: int, batch_size: int) -> FineTuningRecipe:
