@@ -1,13 +1,54 @@
-"""The order in which an encoder of visible positions has them, and the way back."""
+"""Which positions are encoded, and how a head finds its way back to all of them."""
 
+from typing import NamedTuple, Self
+
+import keras
 from keras import ops
 
 from keras_simmim.backend.types import Tensor
-from keras_simmim.masking.mask_generator import spread
+from keras_simmim.masking.blocks import spread
+
+
+class Visible(NamedTuple):
+    """Hold the positions that an encoder is given; all of them by default.
+
+    Args:
+        positions: int32 (B, n), those that lose nothing, in order; None for all.
+        places: int32 (B, N), where every position stands among the encoded ones; n or more for
+            the others. None for all.
+
+    Source: He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR 2022.
+    """
+
+    positions: Tensor | None = None
+    places: Tensor | None = None
+
+    @classmethod
+    def of(cls, hidden: Tensor, rows: int, columns: int, count: int) -> Self:
+        """Choose the positions that no block of a mask hides.
+
+        Args:
+            hidden: (B, 1, h, w, 1), 1 for a hidden block.
+            rows: number of rows of positions, a multiple of h.
+            columns: number of columns of positions, a multiple of w.
+            count: number n of positions that are visible in each image.
+        """
+        places = places_of(hidden, rows, columns)
+        return cls(visible_first(places)[:, :count], places)
+
+    def encode(self, encoder: keras.layers.Layer, features: Tensor, training: bool) -> Tensor:
+        """Run an encoder over these positions of features (B, h, w, c)."""
+        chosen = {} if self.positions is None else {"visible": self.positions}
+        return encoder(features, training=training, **chosen)
+
+    def decode(self, head: keras.layers.Layer, encoded: Tensor) -> Tensor:
+        """Run a head that predicts all positions from what was encoded."""
+        chosen = {} if self.places is None else {"places": self.places}
+        return head(encoded, **chosen)
 
 
 def places_of(hidden: Tensor, rows: int, columns: int) -> Tensor:
-    """Where every position stands when the visible ones come first, each kind in its own order.
+    """Find where every position stands when visible ones come first, each kind in its own order.
 
     Args:
         hidden: (B, 1, h, w, 1), 1 for a hidden block.
@@ -19,7 +60,11 @@ def places_of(hidden: Tensor, rows: int, columns: int) -> Tensor:
 
     Example:
     ```python
-    places_of(ops.reshape([1.0, 0.0, 1.0, 0.0], (1, 1, 2, 2, 1)), 2, 2)   # [[2, 0, 3, 1]]
+    from keras import ops
+    from keras_simmim.masking.visible import places_of
+
+    hidden = ops.reshape(ops.convert_to_tensor([1.0, 0.0, 1.0, 0.0]), (1, 1, 2, 2, 1))
+    ops.convert_to_numpy(places_of(hidden, 2, 2)).tolist()   # [[2, 0, 3, 1]]
     ```
     """
     _, _, block_rows, block_columns, _ = hidden.shape
@@ -32,5 +77,5 @@ def places_of(hidden: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def visible_first(places: Tensor) -> Tensor:
-    """The positions in the order of their places: the inverse permutation, int32 (B, N)."""
+    """Order the positions by their places: the inverse permutation, int32 (B, N)."""
     return ops.cast(ops.argsort(places, axis=1), "int32")

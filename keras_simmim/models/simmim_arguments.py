@@ -4,7 +4,7 @@ import keras
 
 from keras_simmim.backbones import Backbone, ViT
 from keras_simmim.heads import ClassificationHead
-from keras_simmim.masking import LearnedMasking, MaskGenerator, SpatialMasking
+from keras_simmim.masking import MaskGenerator
 
 
 def check_arguments(
@@ -70,12 +70,11 @@ def _check_visible(
         )
     if mask_on != "features":
         raise ValueError(f"encode='visible' needs mask_on='features', got {mask_on!r}.")
-    adversarial = getattr(mask_generator, "adversarial", False)
-    if not isinstance(mask_generator, SpatialMasking | LearnedMasking) or adversarial:
+    if not mask_generator.hides_whole_positions:
         raise ValueError(
-            "encode='visible' needs masks that hide whole positions in one view: SpatialMasking, "
-            "or LearnedMasking that is not adversarial, got mask_generator="
-            f"{type(mask_generator).__name__}{' with adversarial=True' if adversarial else ''}."
+            "encode='visible' needs masks that hide whole positions in one view, as those of "
+            "SpatialMasking do, and not those of several rounds or of LearnedMasking with "
+            f"adversarial=True, got mask_generator={type(mask_generator).__name__}."
         )
     if classifier is not None and classifier.pooling == "flatten":
         raise ValueError(

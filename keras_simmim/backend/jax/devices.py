@@ -14,3 +14,8 @@ def device_names() -> list[str]:
 def first_example(batch_size: Tensor | int) -> int:
     """Number this device's first example: 0, since a sharded array is one batch to the program."""
     return 0
+
+
+def mean_over_replicas(value: Tensor) -> Tensor:
+    """Average a tensor over replicas: the tensor itself, since a sharded array is one batch to the program."""
+    return value
