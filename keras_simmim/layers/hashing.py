@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from keras_simmim.backend import devices
 from keras_simmim.backend.types import Tensor
 
 
@@ -99,6 +100,7 @@ def random_uniform(seed: int, step: Tensor | int, batch_size: Tensor | int, bloc
 
 def _block_words(seed: int, step: Tensor | int, batch_size: Tensor | int, blocks: int) -> Tensor:
     """One hash for each block of each image: int32 (B, N), all different within an image."""
-    image = ops.reshape(ops.arange(batch_size, dtype="int32"), (-1, 1))
+    image = devices.first_example(batch_size) + ops.arange(batch_size, dtype="int32")
+    image = ops.reshape(image, (-1, 1))
     block = ops.reshape(ops.arange(blocks, dtype="int32"), (1, -1))
     return hash_words([seed, step, image, block])

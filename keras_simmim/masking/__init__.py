@@ -1,19 +1,38 @@
-"""Stage G: mask generators. Every one gives masked views and says what each view hid."""
+"""Hide parts of features or images, the stage G: masked views, and what each of them hid.
+
+    modalities  what a hidden block loses: all of itself, its color, its texture
+    draws       which blocks are hidden: random ones, those that are hard to predict, all a little
+    rounds      how many of them, in how many views
+
+A `MaskGenerator` is made of these; `SpatialMasking` and the other maskings are short for one.
+"""
 
 from keras_simmim.masking.color_masking import ColorMasking
+from keras_simmim.masking.draws import Draw, LearnedDraw, RandomDraw, SoftDraw
 from keras_simmim.masking.iterative_masking import IterativeMasking
 from keras_simmim.masking.learned_masking import LearnedMasking
 from keras_simmim.masking.mask_generator import MaskGenerator
+from keras_simmim.masking.modalities import Color, Modality, Spatial, Texture
+from keras_simmim.masking.rounds import Rounds
 from keras_simmim.masking.soft_masking import SoftMasking
 from keras_simmim.masking.spatial_masking import SpatialMasking
 from keras_simmim.masking.texture_masking import TextureMasking
 
 __all__ = [
+    "Color",
     "ColorMasking",
+    "Draw",
     "IterativeMasking",
+    "LearnedDraw",
     "LearnedMasking",
     "MaskGenerator",
+    "Modality",
+    "RandomDraw",
+    "Rounds",
+    "SoftDraw",
     "SoftMasking",
+    "Spatial",
     "SpatialMasking",
+    "Texture",
     "TextureMasking",
 ]

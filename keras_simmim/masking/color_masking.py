@@ -1,28 +1,21 @@
-"""Color masking: a hidden block loses its chroma or its luma."""
+"""Blocks at random that lose their chroma or their luma."""
 
 from typing import Any
 
 import keras
-from keras import ops
 
-from keras_simmim.backend.types import Config, Tensor
-from keras_simmim.masking.block_masking import BlockMasking
-from keras_simmim.masking.cosine_basis import cosine_basis
-
-_RGB_BASIS = (
-    (3**-0.5, 3**-0.5, 3**-0.5),
-    (2**-0.5, -(2**-0.5), 0.0),
-    (6**-0.5, 6**-0.5, -2 * 6**-0.5),
-)
+from keras_simmim.backend.types import Config
+from keras_simmim.masking.arguments import check_ratio
+from keras_simmim.masking.draws import RandomDraw
+from keras_simmim.masking.mask_generator import MaskGenerator
+from keras_simmim.masking.modalities import Color
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
-class ColorMasking(BlockMasking):
-    """Hides the chroma or the luma of blocks; their shapes stay visible, or their hues.
+class ColorMasking(MaskGenerator):
+    """Hide the chroma or the luma of blocks; their shapes stay visible, or their hues.
 
-    The basis is an orthonormal rotation over channels: for three channels a luma axis
-    (1, 1, 1)/√3 and two chroma axes, for any other number the DCT-II, whose constant axis is the
-    luma and all others the chroma.
+    Short for a `MaskGenerator` of `Color` and a `RandomDraw`.
 
     Args:
         component: what a hidden block loses, "chroma" or "luma".
@@ -39,13 +32,15 @@ class ColorMasking(BlockMasking):
 
     Example:
     ```python
-    masking = ColorMasking("chroma", ratio=0.5, block_size=2)
+    from keras import ops
+
+    import keras_simmim as ks
+
+    masking = ks.masking.ColorMasking("chroma", ratio=0.5, block_size=2)
     views, hidden = masking(ops.convert_to_tensor([[[[1.0, 2.0, 6.0]] * 2] * 4]), step=3)
     views.shape   # (1, 1, 4, 2, 3): one of its two blocks is now (3, 3, 3) everywhere
     ```
     """
-
-    modality = "color"
 
     def __init__(
         self,
@@ -55,49 +50,22 @@ class ColorMasking(BlockMasking):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(ratio, block_size, seed, **kwargs)
-        if component not in ("chroma", "luma"):
-            raise ValueError(f"component must be 'chroma' or 'luma', got {component!r}.")
+        super().__init__(
+            modalities=[Color(component)],
+            draw=RandomDraw(seed),
+            ratio=check_ratio(ratio),
+            block_size=block_size,
+            **kwargs,
+        )
         self.component = component
-
-    def check_block(self, block_shape: tuple[int, int, int]) -> None:
-        """Raise ValueError for one channel, which has no color."""
-        if block_shape[-1] < 2:
-            raise ValueError(
-                f"ColorMasking needs at least 2 channels, got {block_shape[-1]}; grey images have "
-                "space and texture to hide, but no color."
-            )
-
-    def analyse(self, blocks: Tensor) -> Tensor:
-        """Luma (channel 0) and chroma (the others)."""
-        return ops.matmul(blocks, ops.transpose(self._basis(blocks)))
-
-    def synthesise(self, coefficients: Tensor) -> Tensor:
-        """Channels from luma and chroma."""
-        return ops.matmul(coefficients, self._basis(coefficients))
-
-    def project(self, blocks: Tensor) -> Tensor:
-        """The mean over channels is the luma part, the rest the chroma part."""
-        channels = blocks.shape[-1]
-        if channels == 3:
-            # XLA fuses a sum of three slices with what follows, and no mean.
-            luma = (blocks[..., :1] + blocks[..., 1:2] + blocks[..., 2:]) / 3
-        else:
-            luma = ops.mean(blocks, axis=-1, keepdims=True)
-        return blocks - luma if self.component == "chroma" else luma + ops.zeros_like(blocks)
-
-    def selection(self, block_shape: tuple[int, int, int]) -> Tensor:
-        """Every chroma coefficient, or every luma coefficient."""
-        luma = ops.cast(ops.arange(block_shape[-1], dtype="int32") == 0, "float32")
-        chosen = 1 - luma if self.component == "chroma" else luma
-        return ops.broadcast_to(chosen, block_shape)
-
-    def _basis(self, blocks: Tensor) -> Tensor:
-        channels = blocks.shape[-1]
-        if channels == 3:
-            return ops.convert_to_tensor(_RGB_BASIS, dtype=blocks.dtype)
-        return ops.cast(cosine_basis(channels), blocks.dtype)
+        self.seed = seed
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
-        return {**super().get_config(), "component": self.component}
+        """Return the constructor's arguments."""
+        return {
+            **keras.layers.Layer.get_config(self),
+            "component": self.component,
+            "ratio": self.ratio,
+            "block_size": self.block_size,
+            "seed": self.seed,
+        }

@@ -1,17 +1,22 @@
-"""Spatial masking: a hidden block loses all of itself."""
+"""Blocks at random that lose all of themselves: the paper's masks."""
+
+from typing import Any
 
 import keras
-from keras import ops
 
-from keras_simmim.backend.types import Tensor
-from keras_simmim.masking.block_masking import BlockMasking
+from keras_simmim.backend.types import Config
+from keras_simmim.masking.arguments import check_ratio
+from keras_simmim.masking.draws import RandomDraw
+from keras_simmim.masking.mask_generator import MaskGenerator
+from keras_simmim.masking.modalities import Spatial
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
-class SpatialMasking(BlockMasking):
-    """Hides whole blocks of positions, a fixed share of them, drawn anew at every step.
+class SpatialMasking(MaskGenerator):
+    """Hide whole blocks of positions, a fixed share of them, drawn anew at every step.
 
-    The basis is the identity. On features a learned token may stand in the hidden positions.
+    On features a learned token may stand in the hidden positions. Short for a `MaskGenerator` of
+    `Spatial` blocks and a `RandomDraw`.
 
     Args:
         ratio: share of the blocks to hide, 0 < ratio < 1; exactly ⌈ratio·N⌉ of N blocks.
@@ -26,27 +31,37 @@ class SpatialMasking(BlockMasking):
 
     Example:
     ```python
-    masking = SpatialMasking(ratio=0.6, block_size=2)
+    import keras
+
+    import keras_simmim as ks
+
+    masking = ks.masking.SpatialMasking(ratio=0.6, block_size=2)
     views, hidden = masking(keras.random.normal((8, 12, 12, 64)), step=3)
     views.shape, hidden.shape   # (8, 1, 12, 12, 64), (8, 1, 6, 6, 1): 22 of 36 blocks hidden
     ```
     """
 
-    modality = "spatial"
-    hides_all = True
+    def __init__(
+        self,
+        ratio: float = 0.6,
+        block_size: int | tuple[int, int] = 4,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            modalities=[Spatial()],
+            draw=RandomDraw(seed),
+            ratio=check_ratio(ratio),
+            block_size=block_size,
+            **kwargs,
+        )
+        self.seed = seed
 
-    def analyse(self, blocks: Tensor) -> Tensor:
-        """The blocks themselves."""
-        return blocks
-
-    def synthesise(self, coefficients: Tensor) -> Tensor:
-        """The coefficients themselves."""
-        return coefficients
-
-    def project(self, blocks: Tensor) -> Tensor:
-        """All of it; a single vector (C,) too, which is the same in every position."""
-        return blocks
-
-    def selection(self, block_shape: tuple[int, int, int]) -> Tensor:
-        """All coefficients."""
-        return ops.ones(block_shape)
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {
+            **keras.layers.Layer.get_config(self),
+            "ratio": self.ratio,
+            "block_size": self.block_size,
+            "seed": self.seed,
+        }

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_simmim.backend.types import Tensor
-from keras_simmim.masking.mask_generator import spread
+from keras_simmim.masking.blocks import spread
 
 
 class Visible(NamedTuple):

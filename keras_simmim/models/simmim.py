@@ -230,8 +230,7 @@ class SimMIM(ImageModel):
             if self.encode == "visible":
                 hidden = self.mask_generator.draw(masked, step)
                 rows, columns = self.backbone.positions
-                count = self.mask_generator.visible_count(rows * columns)
-                visible = Visible.of(hidden, rows, columns, count)
+                visible = self.mask_generator.visible(hidden, rows, columns)
                 features = masked
             else:
                 views, hidden = self.mask_generator(masked, step=step, token=self.mask_token)

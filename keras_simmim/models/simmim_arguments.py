@@ -58,10 +58,9 @@ def _check_visible(model: Any) -> None:
         raise ValueError(f"encode='visible' needs mask_on='features', got {model.mask_on!r}.")
     if not model.mask_generator.hides_whole_positions:
         raise ValueError(
-            "encode='visible' needs masks that hide whole positions in one view: SpatialMasking, "
-            "or LearnedMasking that is not adversarial, got mask_generator="
-            f"{type(model.mask_generator).__name__} with "
-            f"adversarial={model.mask_generator.get_config().get('adversarial')}."
+            "encode='visible' needs masks that hide whole positions in one view, as those of "
+            "SpatialMasking do, and not those of several rounds or of LearnedMasking with "
+            f"adversarial=True, got mask_generator={type(model.mask_generator).__name__}."
         )
     if model.classifier is not None and model.classifier.pooling == "flatten":
         raise ValueError(

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Shape, Tensor
 
 
@@ -60,7 +61,7 @@ class RunningScale(keras.layers.Layer):
 
     def call(self, values: Tensor, training: bool = False) -> Tensor:
         """Return the scales, float32 (M,), after these values if in training."""
-        values = ops.stop_gradient(ops.cast(values, "float32"))
+        values = devices.mean_over_replicas(ops.stop_gradient(ops.cast(values, "float32")))
         mean, weight = ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.weight)
         if training:
             mean = self.momentum * mean + (1 - self.momentum) * values

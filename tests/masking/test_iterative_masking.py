@@ -17,7 +17,7 @@ from keras_simmim.masking import (
     SpatialMasking,
     TextureMasking,
 )
-from keras_simmim.masking.iterative_masking import largest_remainder, round_counts
+from keras_simmim.masking.sharing import largest_remainder, round_counts
 
 PARTS = [SpatialMasking, ColorMasking, TextureMasking]
 

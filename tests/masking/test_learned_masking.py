@@ -81,7 +81,7 @@ def test_the_ranking_loss_is_that_of_its_pairs():
     scoring(masking, tensor, normal(6, seed=2))
     hidden = masking.draw(ops.array(tensor), 0)
     loss = masking.ranking_loss(*map(ops.array, (tensor, tensor, prediction)), hidden)
-    scores = numbers(masking.scores(ops.array(tensor)))
+    scores = numbers(masking.block_draw.scores(ops.array(tensor), masking.grid))
     blocks = numpy_reference.to_blocks(tensor, (2, 3)).reshape(2, 6, 4, 3)
     statistics = np.concatenate([blocks.mean(axis=2), np.sqrt(blocks.var(axis=2) + 1e-6)], axis=-1)
     kernel = numbers(masking.scorer.kernel)
@@ -176,7 +176,8 @@ def test_an_adversarial_mask_passes_minus_its_gradient():
 
     def chances(kernel):
         masking.scorer.kernel.assign(kernel[:, None])
-        standard = numbers(masking.standard_scores(ops.array(tensor))).reshape(hidden.shape)
+        standard = masking.block_draw.standard_scores(ops.array(tensor), masking.grid)
+        standard = numbers(standard).reshape(hidden.shape)
         return (hidden * weights / (1 + np.exp(-standard))).sum()
 
     direction, small = normal(6, seed=4), 1e-2

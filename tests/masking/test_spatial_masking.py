@@ -6,12 +6,13 @@ import keras
 import numpy as np
 import numpy_reference
 import pytest
+from compiled import compiled
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
 from keras_simmim.masking import SpatialMasking
-from keras_simmim.masking.mask_generator import hidden_count
+from keras_simmim.masking.sharing import hidden_count
 
 
 def hidden_blocks(masking, batch_size, step):
@@ -175,24 +176,6 @@ def test_only_hidden_errors_count():
     for error, loss in ((7.0 * (1 - mask), 0), (7.0 * mask, 7), (-7.0 * mask, 7)):
         losses = masking.hidden_loss(zeros, ops.array(error.astype("float32")), hidden)
         np.testing.assert_allclose(ops.convert_to_numpy(losses["spatial"]), loss, rtol=1e-5)
-
-
-def compiled(function):
-    """The function as the backend's compiler sees it."""
-    match keras.backend.backend():
-        case "tensorflow":
-            import tensorflow as tf
-
-            return tf.function(function, jit_compile=True)
-        case "jax":
-            import jax
-
-            return jax.jit(function)
-        case "torch":
-            import torch
-
-            # The tracer without a code generator: whole graph, no Python left in it.
-            return torch.compile(function, backend="eager", fullgraph=True)
 
 
 def test_a_compiled_mask_equals_the_eager_one():

@@ -1,9 +1,5 @@
 """Training: gradients, logs and counters are the same however `fit` is told to run."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -299,44 +295,3 @@ def test_eight_images_are_learned(make_model):
         np.broadcast_to(colours, (8, 16, 24, 3)), batch_size=8, epochs=60, verbose=0
     ).history
     assert np.mean(history["loss"][-5:]) < 0.5 * np.mean(history["loss"][:5])
-
-
-REPLICAS = """
-import keras, numpy, sys, tensorflow as tf
-import keras_simmim as ks
-
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-four = numpy.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype="uint8")
-results = []
-for strategy, images in (
-    (tf.distribute.OneDeviceStrategy("CPU:0"), four),
-    # Each replica draws the masks of a batch of four, so both see the same four images.
-    (tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]), numpy.concatenate([four, four])),
-):
-    keras.utils.set_random_seed(0)
-    with strategy.scope():
-        backbone = ks.backbones.ViT((8, 8, 3), 4, 1, 1, 8)
-        parts = [ks.masking.SpatialMasking(), ks.masking.ColorMasking()]
-        masking = ks.masking.IterativeMasking(parts, 2, ratio=(0.5, 0.9), block_size=2)
-        model = ks.SimMIM(backbone, masking, mask_on="pixels")
-        model.compile(keras.optimizers.SGD(0.01))
-    dataset = tf.data.Dataset.from_tensor_slices(images).batch(len(images)).repeat(2)
-    history = model.fit(dataset, shuffle=False, verbose=0).history
-    results.append((history, model.get_weights()))
-(one, one_weights), (two, two_weights) = results
-numpy.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-5)
-numpy.testing.assert_allclose(two["gradient_norm"], one["gradient_norm"], rtol=1e-4)
-for first, second in zip(one_weights, two_weights, strict=True):
-    numpy.testing.assert_allclose(second, first, rtol=1e-4, atol=1e-5)
-assert int(keras.ops.convert_to_numpy(model.step)) == 2
-"""
-
-if keras.backend.backend() == "tensorflow":
-
-    @pytest.mark.long
-    def test_two_replicas_train_as_one_does():
-        environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
-        command = [sys.executable, "-c", REPLICAS]
-        result = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr[-3000:]

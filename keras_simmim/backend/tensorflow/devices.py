@@ -26,3 +26,11 @@ def first_example(batch_size: Tensor | int) -> Tensor | int:
     is_this = tf.one_hot(replica, context.num_replicas_in_sync, dtype=tf.int32)
     sizes = context.all_reduce(tf.distribute.ReduceOp.SUM, is_this * batch_size)
     return tf.cumsum(sizes, exclusive=True)[replica]
+
+
+def mean_over_replicas(value: Tensor) -> Tensor:
+    """Average a tensor over the replicas of `tf.distribute`."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, value)

@@ -14,3 +14,8 @@ def device_names() -> list[str]:
 def first_example(batch_size: Tensor | int) -> int:
     """Return the number of this process' first example: 0, as Keras trains in one process."""
     return 0
+
+
+def mean_over_replicas(value: Tensor) -> Tensor:
+    """Return the tensor: Keras trains in one process on torch."""
+    return value

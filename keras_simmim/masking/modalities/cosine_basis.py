@@ -8,7 +8,7 @@ from keras_simmim.backend.types import Tensor
 
 
 def cosine_basis(size: int) -> Tensor:
-    """The orthonormal DCT-II matrix: row i samples the cosine of frequency i.
+    """Compute the orthonormal DCT-II matrix, whose row i samples the cosine of frequency i.
 
     Args:
         size: number n of samples.
@@ -20,6 +20,10 @@ def cosine_basis(size: int) -> Tensor:
 
     Example:
     ```python
+    from keras import ops
+
+    from keras_simmim.masking.modalities.cosine_basis import cosine_basis
+
     (100 * ops.convert_to_numpy(cosine_basis(2))).astype(int).tolist()   # [[70, 70], [70, -70]]
     ```
     """

@@ -6,7 +6,7 @@ from keras_simmim.backend.types import Tensor
 
 
 def block_statistics(blocks: Tensor) -> Tensor:
-    """Mean and standard deviation of each channel over a block's positions.
+    """Compute mean and standard deviation of each channel over a block's positions.
 
     Args:
         blocks: (B, 1, h, p, w, q, C).

@@ -1,0 +1,65 @@
+"""Two replicas of `tf.distribute` train on different images as one device does on all of them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="tf.distribute is TensorFlow's"
+)
+SCRIPT = Path(__file__).parents[1] / "support" / "replicas.py"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A function from a case to what one device and two replicas gave, by name."""
+    path = tmp_path_factory.mktemp("replicas") / "results.npz"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path])}
+    command = [sys.executable, str(SCRIPT), str(path)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    arrays = dict(np.load(path))
+
+    def of(case, devices):
+        prefix = f"{case}/{devices}/"
+        return {
+            name.removeprefix(prefix): array
+            for name, array in arrays.items()
+            if name.startswith(prefix)
+        }
+
+    return lambda case: (of(case, "one"), of(case, "two"))
+
+
+def test_replicas_draw_by_the_number_of_the_image_in_the_whole_batch(results):
+    one, two = results("draws")
+    assert one["sizes"].tolist() == [8, 5]
+    assert two["sizes"].tolist() == [4, 4, 3, 2]
+    for name in ("masks", "factors"):
+        np.testing.assert_array_equal(two[name], one[name])
+        assert np.any(two[name][:4] != two[name][4:8])
+    assert len(np.unique(two["masks"][:8], axis=0)) == 8
+    assert set(np.unique(two["factors"])) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("case", ["paper", "multimodal", "visible"])
+def test_replicas_take_the_steps_that_one_device_takes(results, case):
+    one, two = results(case)
+    assert set(one) == set(two)
+    assert {"loss", "gradient_norm", "weight 0"} <= set(one)
+    for name, expected in one.items():
+        np.testing.assert_allclose(two[name], expected, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("case", ["paper, incomplete", "plain, incomplete"])
+def test_replicas_of_an_incomplete_batch_count_alike_as_in_plain_keras(results, case):
+    one, two = results(case)
+    weights = [name for name in one if name.startswith("weight")]
+    assert len(weights) >= 2
+    for name in weights:
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-4, atol=1e-5, err_msg=name)
