@@ -7,7 +7,7 @@ from keras_simmim import data
 
 
 class Recorder(keras.callbacks.Callback):
-    """Keeps the mean of the outputs of every epoch, which tells epochs apart."""
+    """Keep the mean of the outputs of every epoch, which tells epochs apart."""
 
     def __init__(self):
         super().__init__()
