@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import keras
+import pytest
 
 import keras_simmim as ks
 
@@ -25,6 +26,7 @@ TRAIN = Path(__file__).parent / "support" / "train_from_arrays.py"
 
 if keras.backend.backend() != "tensorflow":
 
+    @pytest.mark.long
     def test_arrays_are_enough(tmp_path):
         command = [sys.executable, "-c", f"{WITHOUT}\n{TRAIN.read_text()}"]
         environment = {**os.environ, "PYTHONPATH": str(Path(ks.__file__).parents[1])}

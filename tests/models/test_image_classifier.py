@@ -77,6 +77,7 @@ def test_the_loss_is_the_smoothed_weighted_cross_entropy(simmim, images):
     np.testing.assert_allclose(loss, expected, rtol=1e-4)
 
 
+@pytest.mark.long
 def test_it_learns_what_can_be_learned_and_not_shuffled_labels(simmim):
     generator = np.random.default_rng(0)
     labels = np.tile([0, 1, 2], 16)
@@ -103,6 +104,7 @@ def test_frozen_only_the_head_learns(simmim, images, pooling):
         assert np.any(old != new)
 
 
+@pytest.mark.long
 def test_class_weights_count(simmim, images):
     losses = []
     classifier = classifier_of(simmim)

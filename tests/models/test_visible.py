@@ -117,6 +117,7 @@ def test_the_loss_is_the_papers(model, images):
     np.testing.assert_allclose(as_array(measured.losses["loss"][0]), expected, rtol=1e-4)
 
 
+@pytest.mark.long
 def test_it_learns_and_every_weight_moves():
     rows, columns = np.mgrid[:16, :24]
     shifts = np.random.default_rng(0).uniform(0, 6, (32, 1, 1))
@@ -134,7 +135,6 @@ def test_it_learns_and_every_weight_moves():
     assert model.mask_token is None
 
 
-@pytest.mark.long
 def test_labels_teach_by_the_visible_positions(images, labels):
     model = make_visible(classifier=ks.heads.ClassificationHead(3), embedding_metrics=True)
     model.compile(keras.optimizers.Adam(1e-3))

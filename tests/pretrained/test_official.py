@@ -99,6 +99,7 @@ def test_the_bias_moves_to_another_resolution(tmp_path):
     assert np.isfinite(model.evaluate(images, verbose=0, return_dict=True)["loss"])
 
 
+@pytest.mark.long
 def test_a_checkpoint_is_fine_tuned_at_another_resolution(tmp_path):
     """The official arrangement: a bias for each block, no final norm, a new norm and head."""
     pretrained = ks.SimMIM.from_preset(checkpoint("vit", tmp_path)).backbone

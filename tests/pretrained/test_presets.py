@@ -28,7 +28,9 @@ ARTICLE = {
 }
 
 
-@pytest.mark.parametrize("name", ARTICLE)
+@pytest.mark.parametrize(
+    "name", ["article_learned_mask", pytest.param("article_cnn", marks=pytest.mark.long)]
+)
 def test_the_articles_networks(name, data, tmp_path):
     images, labels = data
     model = ks.SimMIM.from_preset(name, image_shape=(16, 24, 3), num_classes=4)

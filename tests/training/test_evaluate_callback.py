@@ -48,6 +48,7 @@ def test_a_resumed_run_writes_where_it_goes_on(make_model, images, tmp_path):
     assert [(e.step, e.value) for e in events.Scalars("value")] == [(3, 1), (4, 2)]
 
 
+@pytest.mark.long
 def test_a_real_evaluator_sees_the_weights_change(make_model, images):
     model = make_model()
     model.compile(keras.optimizers.SGD(0.1))

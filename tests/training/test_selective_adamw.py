@@ -186,9 +186,10 @@ def fitted(model, images, epochs):
     return [numbers(weight) for weight in model.trainable_weights]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("precision", "accumulation"),
-    [("float32", None), pytest.param("mixed_float16", 2, marks=pytest.mark.long)],
+    [("float32", None), ("mixed_float16", 2)],
     indirect=["precision"],
 )
 def test_a_saved_run_continues_as_if_it_had_not_stopped(precision, accumulation, tmp_path):

@@ -169,6 +169,7 @@ def test_accumulated_gradients_are_averaged_and_every_batch_is_a_step(
         np.testing.assert_allclose(old - new, (first + second) / 2, rtol=1e-2, atol=1e-4)
 
 
+@pytest.mark.long
 def test_moving_averages_replace_the_weights_at_the_end(stepping_model, make_model, images, labels):
     model, initial = stepping_model
     model.set_weights(initial)
@@ -286,6 +287,7 @@ def test_compiled_and_plain_steps_agree(mode):
     assert loss_of(model, image) != expected
 
 
+@pytest.mark.long
 def test_eight_images_are_learned(make_model):
     """Images of one colour each: what is visible tells what is hidden."""
     colours = np.random.default_rng(0).integers(0, 256, (8, 1, 1, 3), dtype="uint8")
