@@ -15,10 +15,14 @@ def numbers_in(value):
     return re.findall(r"\d+", str(value))
 
 
-@pytest.mark.parametrize("name", data.__all__)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long if name == "from_tfds" else ())
+        for name in data.__all__
+    ],
+)
 def test_an_example_runs_as_pasted(name, tmp_path, monkeypatch):
-    if name == "from_tfds":
-        pytest.importorskip("tensorflow_datasets")
     monkeypatch.chdir(tmp_path)
     code = re.search(r"```python\n(.*?)```", inspect.getdoc(getattr(data, name)), re.DOTALL)[1]
     *statements, last = ast.parse(code).body

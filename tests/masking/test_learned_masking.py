@@ -117,6 +117,7 @@ def learner(adversarial):
     return model
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("adversarial", [False, True], ids=["ranking", "adversarial"])
 def test_after_200_steps_what_it_hides_is_harder_than_random_blocks(adversarial):
     model = learner(adversarial)

@@ -29,6 +29,11 @@ MODALITIES = {
     "high": (TextureMasking, {"band": "high", "cutoff": 0.3}, lambda sort, top: sort > 0.3 * top),
     "learned": (LearnedMasking, {}, lambda sort, top: sort >= 0),
 }
+# The others of a kind are long.
+REPRESENTATIVE = [
+    pytest.param(name, marks=pytest.mark.long if name in ("luma", "high") else ())
+    for name in MODALITIES
+]
 
 
 def normal(*shape, seed=0):
@@ -51,7 +56,7 @@ def matrices(masking, name, height, width, channels):
     return matrix, MODALITIES[name][2](sorts, height + width - 2)
 
 
-@pytest.mark.parametrize("name", MODALITIES)
+@pytest.mark.parametrize("name", REPRESENTATIVE)
 @given(
     block=st.tuples(st.integers(1, 5), st.integers(2, 4)),
     channels=st.sampled_from([2, 3, 7]),
@@ -89,7 +94,7 @@ def test_the_cosine_basis_of_many_samples_is_still_orthonormal(size):
         np.testing.assert_allclose(basis, numpy_reference.cosine_matrix(size), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", MODALITIES)
+@pytest.mark.parametrize("name", REPRESENTATIVE)
 @given(
     grid=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     block=st.tuples(st.integers(1, 4), st.integers(2, 3)),
@@ -200,7 +205,13 @@ def test_half_precision_stays_and_its_loss_is_float32(name):
     assert keras.backend.standardize_dtype(loss.dtype) == "float32"
 
 
-@pytest.mark.parametrize("name", ["chroma", "low", "learned", "iterative"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "iterative",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("chroma", "low", "learned")),
+    ],
+)
 def test_compiled_masks_equal_eager_ones(name):
     if name == "iterative":
         parts = [SpatialMasking(), ColorMasking(), TextureMasking()]

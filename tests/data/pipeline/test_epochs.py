@@ -46,7 +46,9 @@ def test_folder_resumes(colored_folder):
     np.testing.assert_array_equal(epoch_of(uninterrupted), epoch_of(resumed))
 
 
-@pytest.mark.parametrize("source", ["arrays", "folder with a broken file"])
+@pytest.mark.parametrize(
+    "source", ["arrays", pytest.param("folder with a broken file", marks=pytest.mark.long)]
+)
 def test_an_epoch_can_begin_in_its_middle(source, make, colored_folder):
     if source != "arrays":
         folder = colored_folder(10)
@@ -78,6 +80,7 @@ def test_a_first_batch_that_is_not_there_is_refused(make, colored_folder):
         make(first_batch=-1)
 
 
+@pytest.mark.long
 def test_a_look_at_two_batches_is_no_epoch(make):
     dataset = make()
     first, second = (epoch_of(make(epoch=epoch)) for epoch in (0, 1))

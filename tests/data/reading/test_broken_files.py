@@ -60,12 +60,13 @@ def test_training_epochs_stay_full(broken_folder):
     assert len(dataset.broken_files) == 4
 
 
+@pytest.mark.long
 def test_repaired_order_is_reproducible(broken_folder):
     first, second = (data.image_folder(broken_folder, 8, 5, seed=3) for _ in range(2))
     assert [colors(first) for _ in range(2)] == [colors(second) for _ in range(2)]
 
 
-@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("training", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_raise_names_file_and_reason(broken_folder, training):
     dataset = data.image_folder(broken_folder, 8, 4, training=training, on_error="raise")
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"broken image '.*0\d.(png|jpg)': "):
@@ -88,6 +89,7 @@ def test_all_broken(colored_folder, training):
         data.image_folder(folder, 8, training=training)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("training", [True, False])
 def test_files_that_vanish_later_end_the_iteration(colored_folder, training):
     folder = colored_folder(3)

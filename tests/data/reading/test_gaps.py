@@ -46,7 +46,10 @@ def stream(failing, first=0, drops=False):
         list(range(COUNT)),
     ],
 )
-@pytest.mark.parametrize("first", [0, 1, CHUNK])
+@pytest.mark.parametrize(
+    "first",
+    [1, pytest.param(0, marks=pytest.mark.long), pytest.param(CHUNK, marks=pytest.mark.long)],
+)
 def test_every_gap_is_filled_in_its_place(failing, first):
     expected = [1000 + place if place in failing else place for place in range(first, COUNT)]
     values, seen = stream(failing, first)
@@ -56,6 +59,7 @@ def test_every_gap_is_filled_in_its_place(failing, first):
     assert values == [place for place in expected if place < 1000]
 
 
+@pytest.mark.long
 def test_an_image_is_replaced_by_the_same_one_with_its_own_crop(colored_folder):
     folder = colored_folder(10)
     intact = data.image_folder(folder, 8, 10)

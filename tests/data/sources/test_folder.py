@@ -62,6 +62,7 @@ def test_labels_of_sub_folders(colored_folder):
         assert [class_of[10 * (first % 3 + 1)] for first in first_of] == batch.numpy().tolist()
 
 
+@pytest.mark.long
 def test_labels_none_and_given(colored_folder):
     folder = colored_folder(4, classes=("a", "b"))
     assert len(colors(data.image_folder(folder, 8, labels=None))) == 4
@@ -72,6 +73,7 @@ def test_labels_none_and_given(colored_folder):
         data.image_folder(folder, 8, labels=[1, 2, 3])
 
 
+@pytest.mark.long
 def test_limit_is_even_and_reproducible(colored_folder):
     folder = colored_folder(12, classes=("a", "b", "c"))
     datasets = [data.image_folder(folder, 8, limit=7, seed=seed) for seed in (0, 0, 1, 2)]
@@ -84,6 +86,7 @@ def test_limit_is_even_and_reproducible(colored_folder):
     assert data.image_folder(folder, 8, limit=100).image_count == 12
 
 
+@pytest.mark.long
 def test_remainder(colored_folder):
     folder = colored_folder(5)
     lengths = {
@@ -103,6 +106,7 @@ def test_links_in_circles_end(colored_folder):
     assert data.image_folder(folder, 8).image_count == 2
 
 
+@pytest.mark.long
 def test_links_that_lead_to_each_other_pipes_and_names_in_any_script(colored_folder):
     folder = colored_folder(2)
     for name in ("图像.png", "изображение.png", "صورة.png", "a 'b' \"c\"\n#.png", b"\xff\xfe.png"):

@@ -10,13 +10,16 @@ pytestmark = pytest.mark.any_backend
 
 @pytest.fixture(scope="module")
 def tfds():
-    return pytest.importorskip("tensorflow_datasets")
+    import tensorflow_datasets
+
+    return tensorflow_datasets
 
 
 def epoch_of(dataset):
     return np.concatenate([images.numpy() for images, _ in dataset])
 
 
+@pytest.mark.long
 def test_labeled_epochs(tfds):
     with tfds.testing.mock_data(num_examples=11):
         first, resumed = (
@@ -33,6 +36,7 @@ def test_labeled_epochs(tfds):
     np.testing.assert_array_equal(epoch_of(resumed), epochs[1])
 
 
+@pytest.mark.long
 def test_evaluation_and_limit(tfds):
     with tfds.testing.mock_data(num_examples=11):
         dataset = data.from_tfds("cifar10", "test", 32, 4, training=False, limit=6)
@@ -40,6 +44,7 @@ def test_evaluation_and_limit(tfds):
     np.testing.assert_array_equal(epoch_of(dataset), epoch_of(dataset))
 
 
+@pytest.mark.long
 def test_gray(tfds):
     with tfds.testing.mock_data(num_examples=3):
         dataset = data.from_tfds("mnist", "train", 28, channels=1)
@@ -47,6 +52,7 @@ def test_gray(tfds):
     assert images.shape == (3, 28, 28, 1)
 
 
+@pytest.mark.long
 def test_data_set_without_images(tfds):
     with (
         tfds.testing.mock_data(num_examples=3),
