@@ -128,9 +128,25 @@ CONSTRUCTIONS = {
     },
 }
 # Contracts to inherit from: nothing to construct.
-CONTRACTS = {ks.backbones.Backbone, ks.heads.Head, ks.masking.MaskGenerator}
-# Hold other layers; tested by themselves below and in tests/backbones/test_keras_backbone.py.
-COMPOSITE = {ks.masking.IterativeMasking, ks.backbones.KerasBackbone}
+CONTRACTS = {ks.backbones.Backbone, ks.heads.Head}
+# Hold other things; tested by themselves below, in tests/masking/test_mask_generator.py and in
+# tests/backbones/test_keras_backbone.py.
+COMPOSITE = {ks.masking.MaskGenerator, ks.masking.IterativeMasking, ks.backbones.KerasBackbone}
+# What masks are made of, which are no layers.
+PARTS = {
+    ks.masking.Spatial: {},
+    ks.masking.Color: {"component": "luma"},
+    ks.masking.Texture: {"band": "high", "cutoff": 0.4},
+    ks.masking.RandomDraw: {"seed": 11},
+    ks.masking.LearnedDraw: {"seed": 11, "adversarial": True, "sharpness": 3.0, "ramp_steps": 7},
+    ks.masking.SoftDraw: {},
+    ks.masking.Rounds: {
+        "ratio": 0.9,
+        "iterations": 2,
+        "schedule": "disjoint",
+        "shares": (2.0, 1.0),
+    },
+}
 
 
 def named_arguments(constructor):
@@ -173,9 +189,27 @@ def test_every_constructor_argument_is_in_the_configuration(layer_class):
                 assert sublayer.compute_dtype == "bfloat16", sublayer.name
 
 
+def test_every_part_of_a_mask_generator_is_constructed_here():
+    public = {getattr(ks.masking, name) for name in ks.masking.__all__}
+    contracts = {ks.masking.Modality, ks.masking.Draw}
+    assert {part for part in public if not issubclass(part, keras.layers.Layer)} == (
+        contracts | set(PARTS)
+    )
+
+
+@pytest.mark.parametrize("part_class", PARTS, ids=lambda cls: cls.__name__)
+def test_every_argument_of_a_part_is_in_its_configuration(part_class):
+    arguments = PARTS[part_class]
+    assert set(arguments) == named_arguments(part_class)
+    config = keras.saving.serialize_keras_object(part_class(**arguments))
+    copy = keras.saving.deserialize_keras_object(json.loads(json.dumps(config)))
+    assert type(copy) is part_class
+    assert copy.get_config() == arguments
+
+
 def test_iterative_masking_comes_back_with_its_modalities():
     arguments = {
-        "maskings": [ks.masking.TextureMasking("high", 0.4), ks.masking.ColorMasking("luma")],
+        "maskings": [ks.masking.Texture("high", 0.4), ks.masking.Color("luma")],
         "iterations": 2,
         "schedule": "disjoint",
         "ratio": (0.2, 0.9),
@@ -187,11 +221,26 @@ def test_iterative_masking_comes_back_with_its_modalities():
     masking = ks.masking.IterativeMasking(**arguments, name="special", dtype="mixed_bfloat16")
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(masking))
     assert copy.get_config() == masking.get_config()
-    parts = arguments.pop("maskings")
+    assert list(copy.modalities) == arguments.pop("maskings")
     assert {name: copy.get_config()[name] for name in arguments} == arguments
-    for part, original in zip(copy.maskings, parts, strict=True):
-        assert type(part) is type(original)
-        assert part.get_config() == original.get_config()
+
+
+def test_the_scorer_of_a_draw_is_saved_with_the_generator(images, tmp_path):
+    backbone = ks.backbones.ViT((16, 24, 3), 4, num_layers=1, num_heads=2, hidden_dim=16)
+    modalities, draw = [ks.masking.Color(), ks.masking.Texture()], ks.masking.LearnedDraw(seed=3)
+    rounds = ks.masking.Rounds((0.4, 0.8), iterations=2)
+    generator = ks.masking.MaskGenerator(modalities, draw, rounds, block_size=2)
+    model = ks.SimMIM(backbone, generator)
+    model.compile(keras.optimizers.Adam(1e-2))
+    logs = model.fit(images, batch_size=4, verbose=0).history
+    assert {"color_loss", "texture_loss", "ranking_loss"} <= set(logs)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    (kernel,), (expected,) = (each.mask_generator.get_weights() for each in (loaded, model))
+    np.testing.assert_array_equal(kernel, expected)
+    assert loaded.mask_generator.scorer is loaded.mask_generator.block_draw.scorer
+    before, after = (each.reconstruct(images)["mask"] for each in (model, loaded))
+    np.testing.assert_array_equal(before, after)
 
 
 def all_arguments():

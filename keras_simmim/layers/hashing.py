@@ -1,8 +1,9 @@
-"""Which blocks to hide: a counter-based random draw that is the same on every backend.
+"""Random draws that are the same on every backend, from a counter-based integer hash.
 
 `keras.random` gives other numbers on each backend and takes no tensor as a seed on two of them.
 An integer hash in int32 arithmetic, which wraps alike everywhere, has neither trouble: the draw
-is a function of (seed, step, image, block) and of nothing else.
+is a function of (seed, step, image, block) and of nothing else. Images are numbered within the
+batch of all replicas, so that no two replicas draw alike.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from keras_simmim.backend.types import Tensor
 
 
 def _signed(word: int) -> int:
-    """The int32 whose bits are those of an unsigned 32-bit word."""
+    """Give the int32 whose bits are those of an unsigned 32-bit word."""
     return word - (1 << 32) if word >= 1 << 31 else word
 
 
@@ -24,13 +25,14 @@ _SECOND_FACTOR = _signed(0x846CA68B)
 
 
 def _xor_shift(word: Tensor, bits: int) -> Tensor:
+    """Combine a word with itself, shifted right."""
     # int32 shifts copy the sign; the mask makes the shift a logical one.
     shifted = ops.bitwise_and(ops.right_shift(word, bits), (1 << (32 - bits)) - 1)
     return ops.bitwise_xor(word, shifted)
 
 
 def _mix(word: Tensor) -> Tensor:
-    """A bijection of 32-bit words in which every input bit moves every output bit.
+    """Map 32-bit words to each other so that every input bit moves every output bit.
 
     The constants are those of `lowbias32` in Chris Wellons' hash-prospector.
     """
@@ -51,7 +53,10 @@ def hash_words(words: Sequence[Tensor | int]) -> Tensor:
 
     Example:
     ```python
-    hash_words([7, 0, ops.arange(4)])   # four different numbers
+    from keras import ops
+    from keras_simmim.layers.hashing import hash_words
+
+    len(set(ops.convert_to_numpy(hash_words([7, 0, ops.arange(4)])).tolist()))   # 4 numbers
     ```
     """
     state = ops.zeros((), dtype="int32")
@@ -70,7 +75,7 @@ def random_ranks(seed: int, step: Tensor | int, batch_size: Tensor | int, blocks
     Args:
         seed: the generator's seed, 0 ≤ seed < 2³¹.
         step: the training step, an int32 scalar.
-        batch_size: number of images B.
+        batch_size: number of images B of this replica.
         blocks: number of blocks N in one image.
 
     Returns:
@@ -86,7 +91,7 @@ def random_uniform(seed: int, step: Tensor | int, batch_size: Tensor | int, bloc
     Args:
         seed: the generator's seed, 0 ≤ seed < 2³¹.
         step: the training step, an int32 scalar.
-        batch_size: number of images B.
+        batch_size: number of images B of this replica.
         blocks: number of blocks N in one image.
 
     Returns:
@@ -99,7 +104,7 @@ def random_uniform(seed: int, step: Tensor | int, batch_size: Tensor | int, bloc
 
 
 def _block_words(seed: int, step: Tensor | int, batch_size: Tensor | int, blocks: int) -> Tensor:
-    """One hash for each block of each image: int32 (B, N), all different within an image."""
+    """Hash each block of each image: int32 (B, N), all different within an image."""
     image = devices.first_example(batch_size) + ops.arange(batch_size, dtype="int32")
     image = ops.reshape(image, (-1, 1))
     block = ops.reshape(ops.arange(blocks, dtype="int32"), (1, -1))

@@ -15,11 +15,12 @@ _SALT = 0x44726F70
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class StochasticDepth(keras.layers.Layer):
-    """Draws which residual branches each image keeps; the kept ones grow by 1 / (1 − rate).
+    """Draw which residual branches each image keeps; the kept ones grow by 1 / (1 − rate).
 
     The rate of a block rises linearly from 0 in the first to `rate` in the last. A block's two
-    branches are drawn apart. The draw is a function of (seed, step, image), and the layer saves
-    its own step, so that a resumed run repeats the uninterrupted one.
+    branches are drawn apart. The draw is a function of (seed, step, image), images numbered within
+    the batch of all replicas, and the layer saves its own step, so that a resumed run repeats the
+    uninterrupted one.
 
     Args:
         rate: probability that an image skips a branch of the last block, 0 ≤ rate < 1.
@@ -34,6 +35,8 @@ class StochasticDepth(keras.layers.Layer):
 
     Example:
     ```python
+    from keras_simmim.layers.stochastic_depth import StochasticDepth
+
     layer = StochasticDepth(0.1, num_blocks=12)
     layer.build()
     layer.factors(batch_size=8).shape   # (12, 2, 8): 0 or 1 / (1 − rate)
@@ -71,7 +74,7 @@ class StochasticDepth(keras.layers.Layer):
         return ops.reshape(ops.transpose(factors), (self.num_blocks, 2, -1))
 
     def get_config(self) -> Config:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
             "rate": self.rate,

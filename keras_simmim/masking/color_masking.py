@@ -33,7 +33,6 @@ class ColorMasking(MaskGenerator):
     Example:
     ```python
     from keras import ops
-
     import keras_simmim as ks
 
     masking = ks.masking.ColorMasking("chroma", ratio=0.5, block_size=2)

@@ -49,7 +49,6 @@ class IterativeMasking(MaskGenerator):
     Example:
     ```python
     import keras
-
     import keras_simmim as ks
 
     modalities = [ks.masking.Spatial(), ks.masking.Color("chroma"), ks.masking.Texture("low")]

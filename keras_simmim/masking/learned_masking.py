@@ -39,7 +39,6 @@ class LearnedMasking(MaskGenerator):
     ```python
     import keras
     from keras import ops
-
     import keras_simmim as ks
 
     masking = ks.masking.LearnedMasking(ratio=0.6, block_size=2, ramp_steps=1000)

@@ -47,7 +47,6 @@ class MaskGenerator(keras.layers.Layer):
     Example:
     ```python
     import keras
-
     import keras_simmim as ks
 
     modalities = [ks.masking.Color("chroma"), ks.masking.Texture("low")]

@@ -31,7 +31,6 @@ class SoftMasking(MaskGenerator):
     Example:
     ```python
     from keras import ops
-
     import keras_simmim as ks
 
     views, hidden = ks.masking.SoftMasking()(ops.ones((8, 12, 12, 64)))

@@ -32,7 +32,6 @@ class SpatialMasking(MaskGenerator):
     Example:
     ```python
     import keras
-
     import keras_simmim as ks
 
     masking = ks.masking.SpatialMasking(ratio=0.6, block_size=2)

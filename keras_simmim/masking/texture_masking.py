@@ -35,7 +35,6 @@ class TextureMasking(MaskGenerator):
     Example:
     ```python
     import keras
-
     import keras_simmim as ks
 
     masking = ks.masking.TextureMasking("low", cutoff=0.25, ratio=0.5, block_size=8)

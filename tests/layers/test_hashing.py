@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
-from keras_simmim.layers.hashing import hash_words, random_ranks
+from keras_simmim.backend import devices
+from keras_simmim.layers.hashing import hash_words, random_ranks, random_uniform
 
 words = st.integers(-(2**31), 2**31 - 1)
 
@@ -78,6 +79,15 @@ def test_the_first_masks_never_change(seed, step):
 
 def test_images_of_a_larger_batch_keep_their_masks():
     np.testing.assert_array_equal(ranks_of(3, 5, 6, 16)[:2], ranks_of(3, 5, 2, 16))
+
+
+def test_a_replica_goes_on_counting_where_the_one_before_it_stopped(monkeypatch):
+    whole, uniform = ranks_of(3, 5, 6, 16), random_uniform(3, 5, 6, 16)
+    monkeypatch.setattr(devices, "first_example", lambda batch_size: 4)
+    np.testing.assert_array_equal(ranks_of(3, 5, 2, 16), whole[4:])
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(random_uniform(3, 5, 2, 16)), ops.convert_to_numpy(uniform)[4:]
+    )
 
 
 @pytest.mark.parametrize("over", ["images", "steps", "seeds"])

@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import numpy_reference
 import pytest
@@ -10,11 +11,14 @@ from hypothesis import strategies as st
 from keras import ops
 
 from keras_simmim.masking import (
+    Color,
     ColorMasking,
     IterativeMasking,
     LearnedMasking,
     SoftMasking,
+    Spatial,
     SpatialMasking,
+    Texture,
     TextureMasking,
 )
 from keras_simmim.masking.sharing import largest_remainder, round_counts
@@ -101,6 +105,41 @@ def test_disjoint_rounds_can_cover_everything():
     hidden = rounds(20, maskings=parts, schedule="disjoint", ratio=(0.4, 1.0))
     assert hidden.any(axis=-1).sum(axis=2).tolist() == [[7, 7, 6]] * 3
     assert hidden.any(axis=(1, 3)).all()
+
+
+@pytest.mark.parametrize("ratio", [0.9, (0.1, 0.9)])
+def test_disjoint_rounds_take_their_share_as_one_number_or_the_last_of_two(ratio):
+    hidden = rounds(20, maskings=[Spatial()], schedule="disjoint", ratio=ratio)
+    assert hidden.sum(axis=(2, 3)).tolist() == [[6, 6, 6]] * 3
+
+
+def test_a_short_form_counts_as_its_modality():
+    parts = [SpatialMasking(), ColorMasking("luma"), TextureMasking("high", 0.4)]
+    modalities = (Spatial(), Color("luma"), Texture("high", 0.4))
+    assert IterativeMasking(parts).modalities == modalities
+    assert IterativeMasking(modalities).modalities == modalities
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (SpatialMasking(ratio=0.5), "SpatialMasking .* got ratio=0.5.*set ratio on Iterative"),
+        (ColorMasking(block_size=2), r"ColorMasking .* got block_size=\(2, 2\).*set block_size on"),
+        (TextureMasking(seed=1), "TextureMasking .* got seed=1.*set seed on IterativeMasking"),
+    ],
+)
+def test_a_short_form_with_something_that_would_not_count_is_refused(part, message):
+    with pytest.raises(ValueError, match=message):
+        IterativeMasking([part])
+
+
+def test_configurations_of_earlier_versions_open_whatever_their_parts_hold():
+    config = IterativeMasking([Color("luma")], block_size=2, seed=4).get_config()
+    part = ColorMasking("luma", ratio=0.1, block_size=7, seed=9)
+    config["maskings"] = [keras.saving.serialize_keras_object(part)]
+    masking = IterativeMasking.from_config(config)
+    assert masking.modalities == (Color("luma"),)
+    assert (masking.ratio, masking.block_size, masking.seed) == ((0.4, 0.75), (2, 2), 4)
 
 
 def test_one_masking_in_one_round_is_that_masking():

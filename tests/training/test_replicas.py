@@ -5,13 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="tf.distribute is TensorFlow's"
-)
+# `tf.distribute` is TensorFlow's.
+pytestmark = [pytest.mark.long, pytest.mark.any_backend]
 SCRIPT = Path(__file__).parents[1] / "support" / "replicas.py"
 
 

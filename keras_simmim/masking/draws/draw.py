@@ -21,7 +21,6 @@ class Draw:
     ```python
     import keras
     from keras import ops
-
     import keras_simmim as ks
 
 

@@ -38,7 +38,6 @@ class LearnedDraw(Draw):
     Example:
     ```python
     import keras
-
     import keras_simmim as ks
 
     draw = ks.masking.LearnedDraw(ramp_steps=100)

@@ -24,7 +24,6 @@ class RandomDraw(Draw):
     Example:
     ```python
     from keras import ops
-
     import keras_simmim as ks
 
     draw = ks.masking.RandomDraw(seed=7)

@@ -22,7 +22,6 @@ class SoftDraw(Draw):
     Example:
     ```python
     from keras import ops
-
     import keras_simmim as ks
 
     draw, modalities = ks.masking.SoftDraw(), [ks.masking.Spatial()]

@@ -36,7 +36,6 @@ class Color(Modality):
     Example:
     ```python
     from keras import ops
-
     import keras_simmim as ks
 
     pixel = ops.reshape(ops.convert_to_tensor([1.0, 2.0, 6.0]), (1, 1, 1, 1, 1, 1, 3))

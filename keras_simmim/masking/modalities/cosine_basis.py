@@ -21,7 +21,6 @@ def cosine_basis(size: int) -> Tensor:
     Example:
     ```python
     from keras import ops
-
     from keras_simmim.masking.modalities.cosine_basis import cosine_basis
 
     (100 * ops.convert_to_numpy(cosine_basis(2))).astype(int).tolist()   # [[70, 70], [70, -70]]

@@ -23,10 +23,8 @@ class Modality:
     Example:
     ```python
     import dataclasses
-
     import keras
     from keras import ops
-
     import keras_simmim as ks
 
 

@@ -19,7 +19,6 @@ class Spatial(Modality):
     Example:
     ```python
     from keras import ops
-
     import keras_simmim as ks
 
     float(ops.sum(ks.masking.Spatial().selection((2, 2, 3))))   # 12.0: all coefficients

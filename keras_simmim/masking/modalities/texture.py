@@ -32,7 +32,6 @@ class Texture(Modality):
     Example:
     ```python
     from keras import ops
-
     import keras_simmim as ks
 
     texture = ks.masking.Texture("low", cutoff=0.25)
