@@ -54,7 +54,13 @@ class ImageClassifier(ImageModel):
 
     Example:
     ```python
-    classifier = ImageClassifier(backbone, num_classes=3, mixup=0.8, label_smoothing=0.1)
+    import keras
+    import keras_simmim as ks
+    import numpy as np
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 24, 3), dtype="uint8")
+    backbone = ks.backbones.ViT((16, 24, 3), 8, num_layers=1, num_heads=2, hidden_dim=8)
+    classifier = ks.ImageClassifier(backbone, num_classes=3, label_smoothing=0.1)
     classifier.compile(keras.optimizers.AdamW(1e-3))
     classifier.fit(images, np.array([0, 1, 2, 0, 1, 2, 0, 1]), verbose=0)
     classifier.predict(images, verbose=0).shape   # (8, 3)
@@ -305,8 +311,12 @@ class ImageClassifier(ImageModel):
 
         Example:
         ```python
-        classifier = ImageClassifier.from_pretrained(model, num_classes=2, recipe="auto")
-        classifier.predict(images, verbose=0).shape   # (8, 2)
+        import keras_simmim as ks
+        import numpy as np
+
+        backbone = ks.backbones.ViT((16, 24, 3), 8, num_layers=1, num_heads=2, hidden_dim=8)
+        classifier = ks.ImageClassifier.from_pretrained(backbone, num_classes=2, recipe="auto")
+        classifier.predict(np.zeros((8, 16, 24, 3)), verbose=0).shape   # (8, 2)
         ```
         """
         recipe = arguments.get("recipe")

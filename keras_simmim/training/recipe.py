@@ -29,7 +29,7 @@ RATED_BATCH = 512
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All constants of an official training job, and the optimizer that they make.
+    """Hold all constants of an official training job, and make its optimizer.
 
     Args:
         name: of the recipe.
@@ -77,7 +77,7 @@ class Recipe:
 
     @property
     def schedule(self) -> WarmupSchedule:
-        """The learning rate of every update, for this batch size."""
+        """Return the learning rate of every update, for this batch size."""
         raise NotImplementedError
 
     @property
@@ -91,7 +91,7 @@ class Recipe:
         return {"crop_scale": self.crop_scale, "crop_ratio": self.crop_ratio, "flip": self.flip}
 
     def optimizer(self, **arguments: Any) -> SelectiveAdamW:
-        """A new optimizer with this recipe's constants.
+        """Make an optimizer with this recipe's constants.
 
         Args:
             **arguments: of `SelectiveAdamW`, such as `gradient_accumulation_steps`.
@@ -108,16 +108,16 @@ class Recipe:
         return SelectiveAdamW(**{**constants, **arguments})
 
     def scaled(self, rate: float) -> float:
-        """A rate for 512 images a batch, for this batch size."""
+        """Scale a rate for 512 images a batch, for this batch size."""
         return rate * self.batch_size / RATED_BATCH
 
     def get_config(self) -> Config:
-        """All constants."""
+        """Return all constants."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_config(cls, config: Config) -> "Recipe":
-        """A recipe of these constants."""
+        """Make a recipe of these constants."""
         # What was saved as JSON has lists in place of tuples.
         names = {field.name for field in fields(cls)}
         constants: Config = {
