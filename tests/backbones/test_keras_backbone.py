@@ -91,10 +91,10 @@ def test_convnext():
     check(backbone, model)
 
 
-def test_a_model_that_normalises_is_refused():
+def test_a_model_that_normalizes_is_refused():
     images = keras.Input((8, 8, 3))
     model = keras.Model(images, L.Conv2D(2, 2, 2)(L.Rescaling(1 / 255, name="rescale")(images)))
-    with pytest.raises(ValueError, match=r"normalises .* 'rescale'.*include_rescaling=False"):
+    with pytest.raises(ValueError, match=r"normalizes .* 'rescale'.*include_rescaling=False"):
         from_keras(model)
 
 
