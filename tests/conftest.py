@@ -66,14 +66,28 @@ def pytest_ignore_collect(collection_path, config):
     return None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Leave out, on JAX and torch, the tests that depend on no backend."""
-    if keras.backend.backend() == "tensorflow":
-        return
-    left_out = [item for item in items if item.get_closest_marker("any_backend")]
+    """Leave out what other backends run; what is fast on others alone is long here.
+
+    What depends on no backend runs on torch, whose tests are the fastest.
+    """
+    backend = keras.backend.backend()
+
+    def names(item, marker):
+        return {name for mark in item.iter_markers(marker) for name in mark.args}
+
+    left_out = []
+    for item in items:
+        only = {"torch"} if item.get_closest_marker("any_backend") else names(item, "only_on")
+        if only and backend not in only:
+            left_out.append(item)
+        fast = names(item, "fast_on")
+        if fast and backend not in fast:
+            item.add_marker(pytest.mark.long)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("any_backend")]
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_sessionfinish(session):

@@ -9,7 +9,7 @@ import pytest
 from keras_simmim.backend import devices
 
 pytestmark = [
-    pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's allocator"),
+    pytest.mark.only_on("tensorflow"),
     pytest.mark.skipif(
         devices.device_names() != ["CPU"], reason="accelerators keep memory by themselves"
     ),

@@ -70,7 +70,16 @@ def write_photos(folder):
             Image.fromarray(pixels).save(folder / name / f"{number}.jpg")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page",
+    [
+        # The first page is tried on the default backend as well.
+        pytest.param(
+            page, marks=pytest.mark.fast_on("torch", *["tensorflow"] * (page in READERS_FOLDER))
+        )
+        for page in PAGES
+    ],
+)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, tensorflow_process):
     monkeypatch.chdir(tmp_path)
     if page in READERS_FOLDER:

@@ -69,7 +69,7 @@ def environment(built, tmp_path):
     return python, next(folder.glob("lib/*/site-packages"))
 
 
-@pytest.mark.any_backend
+@pytest.mark.only_on("tensorflow")
 def test_they_hold_what_they_must(built):
     wheel, source = built
     run(sys.executable, "-m", "twine", "check", "--strict", wheel, source)

@@ -7,6 +7,8 @@ from keras import ops
 from keras_simmim.backbones import Swin, ViT
 from keras_simmim.backbones.resizing import resize_bias_table
 
+pytestmark = pytest.mark.fast_on("torch")
+
 OFFICIAL = {
     "position_embedding": False,
     "relative_position_bias": "shared",

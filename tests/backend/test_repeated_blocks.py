@@ -4,11 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_simmim.backbones import ViT, transformer_encoder
+from keras_simmim.backbones import ViT
+from keras_simmim.backend import kernels
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="the loop is what XLA needs on JAX alone"
-)
+pytestmark = pytest.mark.only_on("jax")
 VARIANTS = {
     "plain": {},
     "biases": {"relative_position_bias": "block", "query_key_value_bias": "query_value"},
@@ -55,7 +54,7 @@ def test_loop_and_blocks_in_turn_agree(variant, monkeypatch):
     function, arguments = traced(make_encoder(**VARIANTS[variant]))
     assert loops(function, arguments)
     looped = jax.jit(function)(*arguments)
-    monkeypatch.setattr(transformer_encoder, "loops_over", lambda *_: False)
+    monkeypatch.setattr(kernels, "loops_over", lambda *_: False)
     function, arguments = traced(make_encoder(**VARIANTS[variant]))
     assert not loops(function, arguments)
     in_turn = jax.jit(function)(*arguments)
@@ -77,7 +76,7 @@ def test_loop_takes_less_memory(monkeypatch):
         return compiled.memory_analysis().temp_size_in_bytes
 
     looped = temporary_bytes()
-    monkeypatch.setattr(transformer_encoder, "loops_over", lambda *_: False)
+    monkeypatch.setattr(kernels, "loops_over", lambda *_: False)
     assert looped < 0.7 * temporary_bytes()
 
 

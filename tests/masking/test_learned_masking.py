@@ -12,6 +12,8 @@ import keras_simmim as ks
 from keras_simmim.layers.hashing import random_uniform
 from keras_simmim.masking import LearnedMasking, SoftMasking
 
+pytestmark = pytest.mark.fast_on("tensorflow", "torch")
+
 
 def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")

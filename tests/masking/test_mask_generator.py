@@ -26,6 +26,8 @@ from keras_simmim.masking import (
     TextureMasking,
 )
 
+pytestmark = pytest.mark.fast_on("tensorflow", "torch")
+
 ALL = [Spatial(), Color("luma"), Texture("high", 0.4)]
 
 # What is short for what, with no argument at its default.

@@ -20,6 +20,8 @@ from keras_simmim.masking import (
 )
 from keras_simmim.masking.modalities.cosine_basis import cosine_basis
 
+pytestmark = pytest.mark.fast_on("tensorflow", "torch")
+
 # Each modality, and whether it hides a coefficient of that sort, with `top` the largest sort.
 MODALITIES = {
     "spatial": (SpatialMasking, {}, lambda sort, top: sort >= 0),

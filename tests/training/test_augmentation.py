@@ -9,6 +9,8 @@ from PIL import Image, ImageEnhance
 
 import keras_simmim as ks
 
+pytestmark = pytest.mark.fast_on("tensorflow", "torch")
+
 Augmentation = ks.training.Augmentation
 TARGETS = np.eye(3, dtype="float32")[[0, 1, 2, 0, 1, 2, 0, 1]]
 EVERY = [
