@@ -16,6 +16,8 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
+# What hundreds of small models need for a moment is not to be kept: tests/test_memory.py.
+os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "false")
 # And for torch, whose kernels the C++ compiler makes.
 os.environ.setdefault("AOT_INDUCTOR_DEBUG_COMPILE", "1")
 # What one process has compiled, the other worker and processes that tests start need not.

@@ -10,6 +10,8 @@ from keras_simmim.backbones.patch_merging import PatchMerging
 from keras_simmim.backbones.swin_block import SwinBlock, window_separation
 from keras_simmim.layers.relative_position_bias import offset_index
 
+pytestmark = pytest.mark.fast_on("tensorflow", "torch")
+
 
 def small(image_shape=(32, 48, 3), **arguments):
     arguments = {

@@ -47,7 +47,13 @@ def loops(function, arguments):
     return "scan[" in str(jax.make_jaxpr(function)(*arguments))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "variant",
+    [
+        pytest.param(name, marks=[] if name in ("shared", "dropped") else pytest.mark.long)
+        for name in VARIANTS
+    ],
+)
 def test_loop_and_blocks_in_turn_agree(variant, monkeypatch):
     import jax
 

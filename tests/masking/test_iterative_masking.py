@@ -23,6 +23,8 @@ from keras_simmim.masking import (
 )
 from keras_simmim.masking.sharing import largest_remainder, round_counts
 
+pytestmark = pytest.mark.fast_on("tensorflow", "torch")
+
 PARTS = [SpatialMasking, ColorMasking, TextureMasking]
 
 
