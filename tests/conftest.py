@@ -1,5 +1,6 @@
 """Small models and images that many tests share."""
 
+import ctypes
 import gc
 import os
 import resource
@@ -133,6 +134,9 @@ def compiled_programs_of_one_module():
             # To import the compiler takes long and warns, and few tests need it.
             if "torch._dynamo" in sys.modules:
                 sys.modules["torch"].compiler.reset()
+    if sys.platform == "linux":
+        # The C library would keep what was freed.
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 @pytest.fixture(autouse=True)

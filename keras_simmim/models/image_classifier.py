@@ -106,16 +106,17 @@ class ImageClassifier(ImageModel):
         if recipe == "auto":
             constants = automatic_recipe(backbone, 1, 1, 1)
         wanted = {
-            "color_jitter": (color_jitter, "color_jitter"),
-            "rand_augment": (rand_augment, "rand_augment_magnitude"),
-            "erasing": (erasing, "erasing"),
-            "mixup": (mixup, "mixup"),
-            "cutmix": (cutmix, "cutmix"),
-            "label_smoothing": (label_smoothing, "label_smoothing"),
+            "color_jitter": color_jitter,
+            "rand_augment": rand_augment,
+            "erasing": erasing,
+            "mixup": mixup,
+            "cutmix": cutmix,
+            "label_smoothing": label_smoothing,
         }
+        the_recipes = {} if constants is None else constants.batch_augmentation
         self.augmentations = {
-            name: getattr(constants, constant, 0.0) if value is None else value
-            for name, (value, constant) in wanted.items()
+            name: the_recipes.get(name, 0.0) if value is None else value
+            for name, value in wanted.items()
         }
         self.label_smoothing = self.augmentations["label_smoothing"]
         if not 0 <= self.label_smoothing < 1:
@@ -123,7 +124,7 @@ class ImageClassifier(ImageModel):
                 f"label_smoothing must be at least 0 and below 1, got {label_smoothing!r}."
             )
         parts = {n: v for n, v in self.augmentations.items() if n != "label_smoothing"}
-        share = getattr(constants, "cutmix_share", 0.5)
+        share = the_recipes.get("cutmix_share", 0.5)
         self.augmentation = Augmentation(**parts, cutmix_share=share, seed=seed)
         self.class_names = None if class_names is None else list(class_names)
         self.num_classes = num_classes

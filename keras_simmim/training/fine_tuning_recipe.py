@@ -71,6 +71,19 @@ class FineTuningRecipe(Recipe):
             self.epochs * self.steps_per_epoch,
         )
 
+    @property
+    def batch_augmentation(self) -> dict[str, float]:
+        """Return what becomes of a batch in training, by the names of `ImageClassifier`."""
+        return {
+            "color_jitter": self.color_jitter,
+            "rand_augment": self.rand_augment_magnitude,
+            "erasing": self.erasing,
+            "mixup": self.mixup,
+            "cutmix": self.cutmix,
+            "cutmix_share": self.cutmix_share,
+            "label_smoothing": self.label_smoothing,
+        }
+
     def optimizer(self, **arguments: Any) -> SelectiveAdamW:
         """Return a new optimizer with this recipe's constants, and a rate for each layer.
 
