@@ -15,7 +15,7 @@ TESTS = Path(__file__).parent
 @pytest.mark.parametrize(
     "path",
     [
-        "backend",
+        pytest.param("backend", marks=pytest.mark.only_on("jax")),
         "pretrained/test_official.py",
         "test_saving.py",
         "training/test_traced_step.py",

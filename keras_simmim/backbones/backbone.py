@@ -79,8 +79,8 @@ class Backbone(keras.Model):
     # ------------------------------------------------------------- what the network says of itself
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Give the shape (H, W, C) of an image, in pixels."""
+    def example_shape(self) -> tuple[int, int, int]:
+        """Give the shape (H, W, C) of one image; Keras' own `input_shape` has the batch in it."""
         return self.image_shape
 
     @property

@@ -34,7 +34,7 @@ class Brightness(ks.heads.Head):
 
 def test_a_backbone_says_what_it_is():
     stripes = Stripes()
-    assert (stripes.input_shape, stripes.positions) == ((16, 24, 3), (4, 6))
+    assert (stripes.example_shape, stripes.positions) == ((16, 24, 3), (4, 6))
     assert stripes.stages == [(8, 6)]
     assert stripes.looks_around
     assert not stripes.encodes_subsets

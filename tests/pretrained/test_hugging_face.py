@@ -13,7 +13,7 @@ import transformers
 from keras import ops
 
 import keras_simmim as ks
-from keras_simmim.backbones import transformer_block
+from keras_simmim.layers import transformer_block
 from keras_simmim.pretrained.hugging_face import hugging_face_names
 from keras_simmim.pretrained.names import as_keras, named_weights
 
