@@ -21,7 +21,9 @@ def as_image_model(model: keras.Model, mean: Values = None, std: Values = None) 
         ValueError: for another model, or a mean or std beside the model's own.
     """
     if isinstance(model, Backbone):
-        return ImageModel(model, mean=mean, std=std)
+        embedding = ImageModel(model, mean=mean, std=std)
+        embedding.build((None, *model.image_shape))
+        return embedding
     if not isinstance(model, ImageModel):
         raise ValueError(
             f"model must be a SimMIM, an ImageClassifier or a Backbone, got {model!r}."
