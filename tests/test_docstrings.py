@@ -64,9 +64,10 @@ EXAMPLES = {
     for path, name, text in docstrings()
     if (match := re.search(r"```python\n(.*?)```", text, re.DOTALL))
 }
+NEED_PACKAGES = ("export/", "data/sources/tfds")
 SHARE = [
-    # Exports take long, and need packages of their own.
-    pytest.param(place, marks=[pytest.mark.long] if place[0].startswith("export/") else [])
+    # Exports take long; both need packages of their own.
+    pytest.param(place, marks=[pytest.mark.long] if place[0].startswith(NEED_PACKAGES) else [])
     for index, place in enumerate(EXAMPLES)
     if runs_here(index, place[0], EXAMPLES[place])
 ]

@@ -200,6 +200,7 @@ def test_every_warmup_request_is_answered(exports):
     ]
 
 
+@pytest.mark.long
 def test_wrong_arguments_are_named(make_model, tmp_path):
     export = ks.export.export_saved_model
     model, backbone = make_model(num_classes=3), make_model().backbone
