@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 
 train: $(VENV)/.train
 	$(BIN)/python examples/train.py
 
-# Twelve minutes on two idle cores, installation included; test-long takes forty more.
+# Ten minutes on two idle cores, installation included; test-long takes half an hour more.
 test: lint $(BACKENDS:%=test-%)
 
 test-long: $(BACKENDS:%=test-long-%)

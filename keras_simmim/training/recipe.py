@@ -118,7 +118,7 @@ class Recipe:
     @classmethod
     def from_config(cls, config: Config) -> "Recipe":
         """Make a recipe of these constants."""
-        # What was saved as JSON has lists in place of tuples.
+        # What was saved as JSON has lists instead of tuples.
         names = {field.name for field in fields(cls)}
         constants: Config = {
             name: tuple(value) if isinstance(value, list) else value
