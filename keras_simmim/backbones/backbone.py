@@ -7,6 +7,8 @@ from keras import ops
 
 from keras_simmim.backbones.resizing import copy_weights
 from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.layers.fitting_images import fitting_images
+from keras_simmim.layers.frozen_parts import freeze_parts, frozen_parts
 
 
 class Backbone(keras.Model):
@@ -143,7 +145,12 @@ class Backbone(keras.Model):
     # -------------------------------------------------------------------------- what it computes
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
-        """Return the feature map (B, h', w', c') of normalized images (B, H, W, C)."""
+        """Return the feature map (B, h', w', c') of normalized images (B, H, W, C).
+
+        Raises:
+            ValueError: for images of another shape than `image_shape`.
+        """
+        images = fitting_images(images, self.image_shape)
         return self.encoder(self.stem(images, training=training), training=training)
 
     def pool(self, features: Tensor) -> Tensor:
@@ -163,6 +170,7 @@ class Backbone(keras.Model):
 
         Raises:
             NotImplementedError: for a backbone that does not consist of blocks.
+            ValueError: for images of another shape than `image_shape`.
 
         Example:
         ```python
@@ -179,6 +187,7 @@ class Backbone(keras.Model):
             raise NotImplementedError(
                 f"{type(self).__name__} has no block outputs; ViT and Swin have."
             )
+        images = fitting_images(images, self.image_shape)
         return self.encoder(
             self.stem(images, training=training), training=training, all_blocks=True
         )
@@ -213,6 +222,8 @@ class Backbone(keras.Model):
     def resize(self, image_shape: tuple[int, int, int], **changes: Any) -> Self:
         """Copy the backbone for images of another size: position tables are interpolated.
 
+        Layers that do not learn stay so.
+
         Args:
             image_shape: (H, W, C) in pixels; C as it was.
             **changes: constructor arguments to change as well, such as `window_size` of Swin or
@@ -244,10 +255,6 @@ class Backbone(keras.Model):
         """Copy the backbone: equal, with weights and `trainable` flags of its own."""
         copy = type(self).from_config(self.get_config())
         copy.set_weights(self.get_weights())
-        # To set a layer's flag sets those of the layers in it, which come behind it here.
-        layers = (backbone._flatten_layers() for backbone in (self, copy))
-        for mine, its in zip(*layers, strict=True):
-            its.trainable = mine.trainable
         return copy
 
     def for_task(
@@ -258,7 +265,8 @@ class Backbone(keras.Model):
         """Copy the backbone for a task that follows pretraining, made ready as the paper does it.
 
         A table of relative positions that blocks share is copied to each, and the last norm is
-        left to the task's own head, where the network has such.
+        left to the task's own head, where the network has such. All of it learns, whatever was
+        frozen before.
 
         Args:
             image_shape: (H, W, C) to which positions are interpolated; the backbone's if None.
@@ -275,8 +283,11 @@ class Backbone(keras.Model):
             changes["drop_path_rate"] = drop_path_rate
         shape = self.image_shape if image_shape is None else check_image_shape(image_shape)
         if changes or shape != self.image_shape:
-            return self.resize(shape, **changes)
-        return self.copy()
+            ready = self.resize(shape, **changes)
+        else:
+            ready = self.copy()
+        ready.trainable = True
+        return ready
 
     def task_changes(self) -> Config:
         """Give the constructor arguments that a task after pretraining changes."""
@@ -287,8 +298,23 @@ class Backbone(keras.Model):
         return (input_shape[0], *self.feature_shape)
 
     def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {"name": self.name, "dtype": self.dtype_policy, "image_shape": self.image_shape}
+        """Return the constructor's arguments, and which layers do not learn."""
+        return {
+            "name": self.name,
+            "dtype": self.dtype_policy,
+            "image_shape": self.image_shape,
+            "frozen_parts": frozen_parts(self),
+        }
+
+    @classmethod
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> Self:
+        """Make a backbone of this configuration, with new weights."""
+        config = dict(config)
+        frozen = config.pop("frozen_parts", None)
+        backbone = super().from_config(config, custom_objects)
+        if frozen is not None:
+            freeze_parts(backbone, frozen)
+        return backbone
 
 
 def check_sizes(**sizes: Any) -> None:

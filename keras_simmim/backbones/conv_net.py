@@ -56,7 +56,13 @@ class ConvNet(Backbone):
         stem = keras.Sequential(
             [
                 keras.layers.Conv2D(
-                    count, kernel_size, strides, padding="same", activation="relu", dtype=dtype
+                    count,
+                    kernel_size,
+                    strides,
+                    padding="same",
+                    data_format="channels_last",
+                    activation="relu",
+                    dtype=dtype,
                 )
                 for count in filters
             ],

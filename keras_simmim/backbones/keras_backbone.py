@@ -72,7 +72,7 @@ class KerasBackbone(Backbone):
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> "KerasBackbone":
         """Make a backbone of this configuration, with new weights."""
         model = keras.saving.deserialize_keras_object(config["model"], custom_objects)
-        return cls(**{**config, "model": model})
+        return super().from_config({**config, "model": model}, custom_objects)
 
 
 def from_keras(model: keras.Model, mask_at: str | None = None) -> KerasBackbone:
@@ -114,6 +114,12 @@ def _check_model(model: keras.Model) -> tuple[int, int, int]:
             "its classifier (include_top=False, pooling=None)."
         )
     for layer in model._flatten_layers(include_self=False):
+        if getattr(layer, "data_format", "channels_last") == "channels_first":
+            raise ValueError(
+                f"model must take channels last, (H, W, C), but its layer {layer.name!r} has "
+                "data_format='channels_first': build it after "
+                "keras.config.set_image_data_format('channels_last')."
+            )
         if isinstance(layer, keras.layers.Normalization | keras.layers.Rescaling):
             raise ValueError(
                 f"model normalizes its images in the layer {layer.name!r}, which SimMIM does "

@@ -106,6 +106,7 @@ class Swin(Backbone):
                     hidden_dim,
                     patch_size,
                     strides=patch_size,
+                    data_format="channels_last",
                     kernel_initializer=uniform[0],
                     bias_initializer=uniform[1],
                     name="patch_embedding",

@@ -104,6 +104,7 @@ class SwinEncoder(keras.layers.Layer):
             self.stage_shapes.append(shape)
         self.norm.build(shape)
         self.stochastic_depth.build()
+        self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
 
     def call(
         self, patches: Tensor, training: bool | None = None, all_blocks: bool = False

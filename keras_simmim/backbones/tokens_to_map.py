@@ -40,6 +40,7 @@ class TokensToMap(keras.layers.Layer):
                 f"{input_shape[1]} tokens fill no map of an image of {height}×{width} pixels."
             )
         self.size = sizes[0]
+        self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
 
     def call(self, tokens: Tensor) -> Tensor:
         """Lay tokens out: (B, k + h·w, c) → (B, h, w, c)."""

@@ -135,6 +135,7 @@ class TransformerEncoder(keras.layers.Layer):
         for layer in self.relative_position_biases:
             layer.build()
         self.stochastic_depth.build()
+        self.input_spec = keras.layers.InputSpec(shape=(None, height, width, dim))
 
     def call(
         self,

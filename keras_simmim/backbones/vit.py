@@ -99,6 +99,7 @@ class ViT(Backbone):
             hidden_dim,
             patch_size,
             strides=patch_size,
+            data_format="channels_last",
             kernel_initializer=TruncatedNormal(cutoff=1 if official_initialization else 2),
             name="stem",
             dtype=dtype,

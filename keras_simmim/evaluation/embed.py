@@ -38,7 +38,17 @@ def embed(
     """
     if block is None:
         return model.embed(images, batch_size=batch_size)
-    blocks = model.embed_blocks(images, batch_size=batch_size)
+    return block_of(model.embed_blocks(images, batch_size=batch_size), block)
+
+
+def block_of(blocks: list[np.ndarray], block: int | None) -> np.ndarray:
+    """Choose the embedding by one block; None stands for the only one.
+
+    Raises:
+        ValueError: for a block that is not there.
+    """
+    if block is None:
+        return blocks[0]
     if not -len(blocks) <= block < len(blocks):
         raise ValueError(
             f"block must be from {-len(blocks)} to {len(blocks) - 1} of this backbone, "

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_simmim.evaluation.embed import embed
+from keras_simmim.evaluation.embed import block_of
 from keras_simmim.evaluation.embedding_statistics import embedding_statistics
 from keras_simmim.evaluation.knn import knn_accuracy
-from keras_simmim.evaluation.labeled import images_of, labels_of
+from keras_simmim.evaluation.labeled import check_labeled
 from keras_simmim.evaluation.linear_probe import linear_probe
 
 
@@ -16,8 +16,7 @@ class KNN:
     """Measure "knn_accuracy" of a model's embeddings, or "knn_accuracy_5" … for several k.
 
     Args:
-        reference: (images, labels) whose neighbors vote, or a dataset of such batches in a fixed
-            order.
+        reference: (images, labels) whose neighbors vote, or a `tf.data.Dataset` of such batches.
         held_out: those to name, likewise.
         k: number of neighbors, or several.
 
@@ -38,14 +37,16 @@ class KNN:
     """
 
     def __init__(self, reference: Any, held_out: Any, k: int | Sequence[int] = 20) -> None:
-        self.images = images_of(reference), images_of(held_out)
-        self.labels = labels_of("reference", reference), labels_of("held_out", held_out)
+        check_labeled("reference", reference)
+        check_labeled("held_out", held_out)
+        self.reference, self.held_out = reference, held_out
         self.k = k
 
     def __call__(self, model: Any) -> Iterator[tuple[str, float]]:
         """Embed all images and yield the accuracy, under a name for each k."""
-        train, test = (model.embed(images) for images in self.images)
-        accuracy = knn_accuracy(train, self.labels[0], test, self.labels[1], k=self.k)
+        (train,), train_labels = model.embed_labeled(self.reference)
+        (test,), test_labels = model.embed_labeled(self.held_out)
+        accuracy = knn_accuracy(train, train_labels, test, test_labels, k=self.k)
         if isinstance(accuracy, float):
             yield "knn_accuracy", accuracy
         else:
@@ -56,7 +57,7 @@ class LinearProbe:
     """Measure "probe_accuracy" and "probe_balanced_accuracy" of a model's embeddings.
 
     Args:
-        reference: (images, labels) to learn from, or a dataset of such batches in a fixed order.
+        reference: (images, labels) to learn from, or a `tf.data.Dataset` of such batches.
         held_out: those to name, likewise.
         block: see `embed`.
         **options: of `linear_probe`.
@@ -80,15 +81,19 @@ class LinearProbe:
     def __init__(
         self, reference: Any, held_out: Any, block: int | None = None, **options: Any
     ) -> None:
-        self.images = images_of(reference), images_of(held_out)
-        self.labels = labels_of("reference", reference), labels_of("held_out", held_out)
+        check_labeled("reference", reference)
+        check_labeled("held_out", held_out)
+        self.reference, self.held_out = reference, held_out
         self.block = block
         self.options = options
 
     def __call__(self, model: Any) -> Iterator[tuple[str, float]]:
         """Embed all images, fit the probe and yield its accuracies."""
-        train, test = (embed(model, images, self.block) for images in self.images)
-        probe = linear_probe(train, self.labels[0], test, self.labels[1], **self.options)
+        all_blocks = self.block is not None
+        train, train_labels = model.embed_labeled(self.reference, all_blocks)
+        test, test_labels = model.embed_labeled(self.held_out, all_blocks)
+        train, test = (block_of(blocks, self.block) for blocks in (train, test))
+        probe = linear_probe(train, train_labels, test, test_labels, **self.options)
         yield "probe_accuracy", probe["accuracy"]
         yield "probe_balanced_accuracy", probe["balanced_accuracy"]
 

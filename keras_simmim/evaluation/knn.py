@@ -1,6 +1,7 @@
 """Weighted k-nearest neighbors: how well neighbors in the embedding share a label."""
 
-from collections.abc import Sequence
+import numbers
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +18,7 @@ def knn_accuracy(
     train_labels: ArrayLike,
     test_embeddings: ArrayLike,
     test_labels: ArrayLike,
-    k: int | Sequence[int] = 20,
+    k: Any = 20,
     temperature: float = 0.07,
 ) -> float | dict[int, float]:
     """Return the share of test images whose k most similar training images vote for their label.
@@ -53,7 +54,8 @@ def knn_accuracy(
     train, train_classes, test, test_classes = checked_pair(
         train_embeddings, train_labels, test_embeddings, test_labels
     )
-    wanted = (k,) if isinstance(k, int) else tuple(k)
+    is_one = isinstance(k, numbers.Integral)
+    wanted = (int(k),) if is_one else tuple(map(int, k))
     for count in wanted:
         if not 1 <= count <= len(train):
             raise ValueError(f"k must be from 1 to the {len(train)} training images, got {k!r}.")
@@ -74,7 +76,7 @@ def knn_accuracy(
             np.add.at(votes, (rows, train_classes[neighbors[:, :count]]), weights[:, :count])
             correct[count] += int(np.sum(votes.argmax(axis=1) == truth))
     accuracy = {count: right / len(test) for count, right in correct.items()}
-    return accuracy[k] if isinstance(k, int) else accuracy
+    return accuracy[wanted[0]] if is_one else accuracy
 
 
 def nearest(test: np.ndarray, train: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -57,23 +57,12 @@ def checked_pair(
     return train, train_classes, test, test_classes
 
 
-def labels_of(name: str, data: Any) -> np.ndarray:
-    """Return the labels of (images, labels) arrays or of a dataset of such batches.
-
-    Raises:
-        ValueError: for data without labels.
-    """
+def check_labeled(name: str, data: Any) -> None:
+    """Raise ValueError unless data are (images, labels) arrays, or a dataset of such batches."""
     if isinstance(data, tuple | list):
         if len(data) != 2:
             raise ValueError(
                 f"{name} must be (images, labels) or a dataset, got {len(data)} parts."
             )
-        return np.asarray(data[1])
-    if not isinstance(data.element_spec, tuple):
+    elif not isinstance(data.element_spec, tuple) or len(data.element_spec) < 2:
         raise ValueError(f"{name} must give (images, labels) batches, got images alone.")
-    return np.concatenate([batch[1] for batch in data.as_numpy_iterator()])
-
-
-def images_of(data: Any) -> Any:
-    """Return the images of (images, labels) arrays; a dataset or array as it is."""
-    return data[0] if isinstance(data, tuple | list) else data

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_simmim.evaluation.labeled import checked_pair, images_of, labels_of
+from keras_simmim.evaluation.labeled import check_labeled, checked_pair
 
 
 def linear_probe(
@@ -114,7 +114,7 @@ def linear_probe_blocks(
 
     Args:
         model: a `SimMIM` or `ImageClassifier` on a ViT or Swin.
-        train: (images, labels), or a dataset of such batches in a fixed order.
+        train: (images, labels), or a `tf.data.Dataset` of such batches.
         test: likewise.
         **options: of `linear_probe`.
 
@@ -136,11 +136,11 @@ def linear_probe_blocks(
     max(range(len(probes)), key=lambda block: probes[block]["validation_accuracy"])   # 0
     ```
     """
-    train_labels, test_labels = labels_of("train", train), labels_of("test", test)
-    embeddings = zip(
-        model.embed_blocks(images_of(train)), model.embed_blocks(images_of(test)), strict=True
-    )
+    check_labeled("train", train)
+    check_labeled("test", test)
+    train_parts, train_labels = model.embed_labeled(train, all_blocks=True)
+    test_parts, test_labels = model.embed_labeled(test, all_blocks=True)
     return [
         linear_probe(train_part, train_labels, test_part, test_labels, **options)
-        for train_part, test_part in embeddings
+        for train_part, test_part in zip(train_parts, test_parts, strict=True)
     ]

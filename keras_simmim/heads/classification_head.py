@@ -85,8 +85,17 @@ class ClassificationHead(keras.layers.Layer):
         return ops.softmax(self.logits(features))
 
     def logits(self, features: Tensor) -> Tensor:
-        """Score the classes, in float32, before the softmax: (B, …, c) → (B, num_classes)."""
+        """Score the classes, in float32, before the softmax: (B, …, c) → (B, num_classes).
+
+        Raises:
+            ValueError: for features of another size than the head was built for.
+        """
         if self.pooling == "flatten":
+            if math.prod(features.shape[1:]) != self.pooled_width:
+                raise ValueError(
+                    f"features must have {self.pooled_width} numbers an example for "
+                    f"pooling='flatten', got {tuple(features.shape)}."
+                )
             features = ops.reshape(features, (-1, self.pooled_width))
         elif len(features.shape) > 2:
             features = self._pool(ops.reshape(features, (-1, *_positions(features))))

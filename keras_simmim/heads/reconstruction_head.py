@@ -46,6 +46,7 @@ class ReconstructionHead(Head):
             channels * self.stride[0] * self.stride[1], name="projection", dtype=self.dtype_policy
         )
         self.projection.build(input_shape)
+        self.input_spec = keras.layers.InputSpec(shape=(None, *input_shape[1:]))
 
     def named_weights(self) -> dict[str, keras.Variable]:
         """Give the projection's weights by their names."""

@@ -108,7 +108,15 @@ class TransformerHead(Head):
 
         Returns:
             (B, H, W, C).
+
+        Raises:
+            ValueError: for complete maps of another size than the head was built for.
         """
+        if places is None and tuple(features.shape[1:3]) != self.grid:
+            raise ValueError(
+                f"features must be (B, {self.grid[0]}, {self.grid[1]}, D), got "
+                f"{tuple(features.shape)}."
+            )
         tokens = ops.reshape(
             features, (-1, features.shape[1] * features.shape[2], features.shape[3])
         )

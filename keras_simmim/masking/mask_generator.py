@@ -122,6 +122,7 @@ class MaskGenerator(keras.layers.Layer):
                 f"{type(self).__name__} masks tensors (B, H, W, C) or (B, L, C) with known "
                 f"sizes, got input_shape={tuple(input_shape)}."
             )
+        self.masked_shape = tuple(input_shape[1:])
         self.on_sequences = len(input_shape) == 3
         sizes = (input_shape[1], 1) if self.on_sequences else input_shape[1:-1]
         block = (self.block_size[0], 1) if self.on_sequences else self.block_size
@@ -154,7 +155,15 @@ class MaskGenerator(keras.layers.Layer):
         Returns:
             The views, (B, V, H, W, C) or (B, V, L, C), and what they hid, (B, V, h, w, M) with
             1 for a block from which modality m was hidden, h×w the grid of blocks.
+
+        Raises:
+            ValueError: for a tensor of another size than the generator was built for.
         """
+        if tuple(tensor.shape[1:]) != self.masked_shape:
+            raise ValueError(
+                f"tensor must be (B, {', '.join(map(str, self.masked_shape))}) for this "
+                f"{type(self).__name__}, got {tuple(tensor.shape)}."
+            )
         hidden = self.draw(tensor, step)
         fillings = [token if modality.hides_all else None for modality in self.modalities]
         return self._replace(tensor, hidden, fillings), hidden

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_simmim.backend.types import Tensor
+from keras_simmim.layers.fitting_images import check_sizes
 
 
 class Embedder:
@@ -22,29 +23,52 @@ class Embedder:
         self.model = model
         self.last: keras.Model | None = None
         self.blocks: keras.Model | None = None
+        self.labeled: dict[bool, keras.Model] = {}
 
     def embed(self, images: Any, batch_size: int | None) -> Any:
         """Predict float32 embeddings (N, D)."""
+        self._check(images)
         if self.last is None:
-            pixels, normalized = self._pixels()
-            features = self.model.backbone(normalized)
-            self.last = keras.Model(pixels, self.model.backbone.pool(features))
+            pixels, outputs = self._network(all_blocks=False)
+            self.last = keras.Model(pixels, outputs[0])
         return _predicted(self.last, images, batch_size)
 
     def embed_blocks(self, images: Any, batch_size: int | None) -> list[Any]:
         """Predict float32 embeddings (N, D) by each block."""
+        self._check(images)
         if self.blocks is None:
-            pixels, normalized = self._pixels()
-            backbone = self.model.backbone
-            outputs = [backbone.pool(block) for block in backbone.block_outputs(normalized)]
-            self.blocks = keras.Model(pixels, outputs)
+            self.blocks = keras.Model(*self._network(all_blocks=True))
         embedded = _predicted(self.blocks, images, batch_size)
         return embedded if isinstance(embedded, list) else [embedded]
 
-    def _pixels(self) -> tuple[Tensor, Tensor]:
-        shape = self.model.backbone.image_shape
-        pixels = keras.Input(shape, dtype="float32", name="images")
-        return pixels, self.model.normalize(pixels)
+    def embed_labeled(self, dataset: Any, all_blocks: bool) -> tuple[list[Any], Any]:
+        """Predict embeddings by the last block or by each, and read the labels on the way."""
+        self._check(dataset)
+        if all_blocks not in self.labeled:
+            pixels, outputs = self._network(all_blocks)
+            labels = keras.Input((), dtype="int32", name="labels")
+            passed = keras.layers.Identity(dtype="int32")(labels)
+            self.labeled[all_blocks] = keras.Model([pixels, labels], [*outputs, passed])
+        pairs = dataset.map(lambda images, labels, *_: ((images, labels),))
+        *embedded, labels = _predicted(self.labeled[all_blocks], pairs, None)
+        return embedded, labels
+
+    def _check(self, images: Any) -> None:
+        """Raise ValueError for images of another size, with more to say than Keras has."""
+        specification = getattr(images, "element_spec", images)
+        if isinstance(specification, tuple):
+            specification = specification[0]
+        sizes = getattr(specification, "shape", None)
+        if sizes is not None and getattr(sizes, "rank", True) is not None:
+            check_sizes(tuple(sizes), self.model.backbone.image_shape)
+
+    def _network(self, all_blocks: bool) -> tuple[Tensor, list[Tensor]]:
+        """Return pixels, symbolically, and what their embeddings are."""
+        backbone = self.model.backbone
+        pixels = keras.Input(backbone.image_shape, dtype="float32", name="images")
+        normalized = self.model.normalize(pixels)
+        maps = backbone.block_outputs(normalized) if all_blocks else [backbone(normalized)]
+        return pixels, [backbone.pool(each) for each in maps]
 
 
 def _predicted(model: keras.Model, images: Any, batch_size: int | None) -> Any:

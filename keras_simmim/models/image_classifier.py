@@ -9,13 +9,17 @@ from keras import ops
 
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.data.pipeline.origin import origin
 from keras_simmim.heads import ClassificationHead
 from keras_simmim.models.image_model import ImageModel
+from keras_simmim.models.label_metrics import check_loss, label_metrics
 from keras_simmim.models.labels import check_dataset, check_labels
 from keras_simmim.models.pretrained_network import pretrained_network
 from keras_simmim.training.augmentation import Augmentation
+from keras_simmim.training.class_weight import weights_of_labels
 from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, automatic_recipe
 from keras_simmim.training.measured import Measured
+from keras_simmim.training.tracked_mean import TrackedMean
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -23,8 +27,9 @@ class ImageClassifier(ImageModel):
     """Classify images by a backbone, the mean of its positions and a norm.
 
     With `recipe="auto"`, `fit` needs no `compile`: it takes the paper's optimizer, rates by layer,
-    schedule and augmentation for as many steps as it is asked to run. Without a recipe, nothing
-    is augmented unless asked for, and `compile` chooses the optimizer.
+    schedule and augmentation for as many steps as it is asked to run. A second `fit` begins a
+    schedule anew; one that was resumed, or has an `initial_epoch`, goes on with it. Without a
+    recipe, nothing is augmented unless asked for, and `compile` chooses the optimizer.
 
     Args:
         backbone: the pretrained network, or a new one.
@@ -130,11 +135,12 @@ class ImageClassifier(ImageModel):
         self.num_classes = num_classes
         self.frozen = frozen
         self.recipe = recipe
+        self.by_recipe = False
         self.seed = seed
         self.classifier = ClassificationHead(
             num_classes, pooling, norm=True, name="classifier", dtype=self.dtype_policy
         )
-        self.trackers = [keras.metrics.Mean(name=n) for n in ("loss", "gradient_norm", "accuracy")]
+        self.trackers = [TrackedMean(n) for n in ("loss", "gradient_norm", "accuracy")]
         self.build((None, *backbone.image_shape))
 
     def build(self, input_shape: Shape) -> None:
@@ -150,7 +156,7 @@ class ImageClassifier(ImageModel):
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """Predict class probabilities, float32 (B, K), of images (B, H, W, C) of 0–255."""
-        return super().call(images, training=bool(training) and not self.frozen)
+        return super().call(images, training=self._learns(training))
 
     def outputs(self, features: Tensor) -> dict[str, Tensor]:
         """Give the "embedding" (B, D) of features and the "probabilities" (B, K) of classes."""
@@ -158,8 +164,13 @@ class ImageClassifier(ImageModel):
 
     def logits(self, images: Tensor, training: bool | None = None) -> Tensor:
         """Score the classes before the softmax, float32 (B, K)."""
-        learns = bool(training) and not self.frozen
-        return self.classifier.logits(self.backbone(self.normalize(images), training=learns))
+        features = self.backbone(self.normalize(images), training=self._learns(training))
+        return self.classifier.logits(features)
+
+    def _learns(self, training: bool | None) -> bool:
+        """Tell whether the backbone is being trained, which one that was frozen whole is not."""
+        thawed = not self.frozen or any(weight.trainable for weight in self.backbone.weights)
+        return bool(training) and thawed
 
     def compute_losses(self, data: Any, training: bool) -> Measured:
         """Measure the cross-entropy of a batch and its accuracy.
@@ -187,6 +198,8 @@ class ImageClassifier(ImageModel):
             # Weights travel with the labels, so that mixing mixes them too.
             targets = targets * ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
         if training:
+            counts = weights_of_labels(labels, self.class_weight)
+            targets = targets * ops.expand_dims(counts, 1)
             images, targets = self.augmentation(images, targets, step=self.step)
             spread = ops.sum(targets, axis=-1, keepdims=True) / self.num_classes
             targets = targets + self.label_smoothing * (spread - targets)
@@ -207,51 +220,50 @@ class ImageClassifier(ImageModel):
     def compile(
         self,
         optimizer: Any = "rmsprop",
-        jit_compile: bool | str = "auto",
-        metrics: Sequence[Any] = (),
+        loss: Any = None,
+        *,
+        metrics: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Choose the optimizer, and metrics of integer labels beside the loss and the accuracy.
-
-        Raises:
-            ValueError: for a loss, which the model brings itself.
-        """
-        super().compile(optimizer, jit_compile, metrics=list(metrics or ()), **kwargs)
-        own = ("accuracy", "acc")
-        chosen = [name for name in metrics or () if name not in own]
-        self.user_metrics.choose("probabilities", chosen)
-
-    def fit(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        epochs: int = 1,
-        validation_data: Any = None,
-        steps_per_epoch: int | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Train as `keras.Model.fit` does, after a look at the labels and a recipe's `compile`.
+        """Choose the optimizer, and metrics beside the loss and the accuracy.
 
         Args:
-            x: images of 0–255, or a dataset of (images, labels) batches.
-            y: integer labels, for arrays.
-            batch_size: images of a batch, for arrays; 32 if None.
-            epochs: passes over the images; an automatic recipe's schedule ends with them.
-            validation_data: as for `keras.Model.fit`.
-            steps_per_epoch: batches of an epoch; needed for an automatic recipe and a dataset of
-                unknown length.
-            **kwargs: of `keras.Model.fit`, such as `class_weight`.
+            optimizer: as for `keras.Model.compile`.
+            loss: the cross-entropy of integer labels by any of its names in Keras, which is the
+                model's own; None for the same.
+            metrics: a name, a metric, or a list of these, for integer labels and probabilities;
+                `AUC`, `Precision`, `F1Score` and the like see one-hot targets, and of two classes
+                class 1.
+            **kwargs: see `TrainedModel.compile`.
 
-        Returns:
-            Keras' History.
+        Raises:
+            ValueError: for another loss.
+        """
+        check_loss(type(self).__name__, loss)
+        self.by_recipe = bool(kwargs.pop("by_recipe", False))
+        super().compile(optimizer, metrics=keras.tree.flatten(metrics or []), **kwargs)
+        self.user_metrics.choose("probabilities", label_metrics(metrics, self.num_classes))
+
+    def get_compile_config(self) -> Config | None:
+        """Return what `compile` was given, and whether a recipe gave it."""
+        config = super().get_compile_config()
+        return config and {**config, "by_recipe": self.by_recipe}
+
+    def before_fit(self, arguments: Config) -> None:
+        """Check the labels, take the classes' names, and compile as a recipe says.
+
+        Args:
+            arguments: of `fit`, by name.
 
         Raises:
             ValueError: for labels that are missing or that the model has no class for, other
                 classes than the model's, or a recipe for an unknown number of steps.
         """
-        if self.class_names is None and getattr(x, "class_names", None):
-            self.class_names = list(x.class_names)
+        super().before_fit(arguments)
+        x, y, validation_data = (arguments[name] for name in ("x", "y", "validation_data"))
+        names = origin(x, "class_names")
+        if self.class_names is None and names:
+            self.class_names = list(names)
         for name, data in (("x", x), ("validation_data", validation_data)):
             if data is not None and not isinstance(data, np.ndarray | tuple | list):
                 check_dataset(data, self.num_classes, self.class_names, name)
@@ -261,18 +273,15 @@ class ImageClassifier(ImageModel):
                 raise ValueError(f"y must hold at least two classes, got {np.unique(y)} alone.")
         if isinstance(validation_data, tuple) and len(validation_data) > 1:
             check_labels(validation_data[1], self.num_classes, "validation_data's labels")
-        if self.recipe is not None and not self.compiled:
-            self._compile_recipe(x, batch_size, epochs, steps_per_epoch)
-        if y is not None:
-            kwargs["y"] = y
-        return super().fit(
-            x,
-            batch_size=batch_size,
-            epochs=epochs,
-            validation_data=validation_data,
-            steps_per_epoch=steps_per_epoch,
-            **kwargs,
-        )
+        is_anew = self.resumed is None and not arguments.get("initial_epoch")
+        if self.recipe is not None and (not self.compiled or (self.by_recipe and is_anew)):
+            # A recipe's schedule has come to its end with the `fit` that it was made for.
+            self._compile_recipe(
+                x,
+                arguments["batch_size"],
+                arguments["epochs"],
+                arguments.get("steps_per_epoch"),
+            )
 
     def _compile_recipe(
         self, x: Any, batch_size: int | None, epochs: int, steps_per_epoch: int | None
@@ -281,7 +290,7 @@ class ImageClassifier(ImageModel):
         if not isinstance(recipe, FineTuningRecipe):
             steps, size = _steps_and_batch(x, batch_size, steps_per_epoch)
             recipe = automatic_recipe(self.backbone, steps, size, epochs)
-        self.compile(recipe.optimizer())
+        self.compile(recipe.optimizer(), by_recipe=True)
 
     # ------------------------------------------------------------ making and saving
 
@@ -300,8 +309,8 @@ class ImageClassifier(ImageModel):
         norm gives way to the head's own.
 
         Args:
-            source: a `SimMIM` or `Backbone`, a `.keras` file of one, or what
-                `SimMIM.from_preset` takes.
+            source: a `SimMIM` or `Backbone`, a `.keras` file of one, the folder of a run or of its
+                checkpoints, or what `SimMIM.from_preset` takes.
             num_classes: number of classes.
             image_shape: (H, W, C) to which positions are interpolated; the source's if None.
             drop_path_rate: of the backbone's last block; if None the recipe's, else the source's.

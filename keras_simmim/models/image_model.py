@@ -7,8 +7,15 @@ import numpy as np
 
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.layers.frozen_parts import freeze_parts, frozen_parts
 from keras_simmim.models.embedder import Embedder
-from keras_simmim.models.normalization import IMAGENET_MEAN, IMAGENET_STD, per_channel
+from keras_simmim.models.given_data import as_array, warn_of_small_pixels
+from keras_simmim.models.normalization import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Normalize,
+    per_channel,
+)
 from keras_simmim.training.trained_model import TrainedModel
 
 
@@ -47,14 +54,7 @@ class ImageModel(TrainedModel):
         channels = backbone.image_shape[-1]
         self.mean = per_channel("mean", mean, IMAGENET_MEAN, channels)
         self.std = per_channel("std", std, IMAGENET_STD, channels)
-        self.normalize = keras.layers.Rescaling(
-            scale=[1 / value for value in self.std],
-            offset=[-center / value for center, value in zip(self.mean, self.std, strict=True)],
-            dtype="float32",
-            name="normalize",
-        )
-        # Before every epoch Keras runs a model symbolically that has any layer not built.
-        self.normalize.build((None, *backbone.image_shape))
+        self.normalize = Normalize(backbone.image_shape, self.mean, self.std, name="normalize")
         self.embedder = Embedder(self)
 
     def build(self, input_shape: Shape) -> None:
@@ -88,6 +88,19 @@ class ImageModel(TrainedModel):
         """Count the backbone's blocks: see `Backbone.num_blocks`."""
         return self.backbone.num_blocks
 
+    def before_fit(self, arguments: Config) -> None:
+        """Make arrays of lists, and warn of pixels that are not 0–255.
+
+        Args:
+            arguments: of `fit`, by name.
+        """
+        for name in ("x", "y", "sample_weight"):
+            arguments[name] = as_array(arguments[name])
+        validation_data = arguments["validation_data"]
+        if isinstance(validation_data, tuple | list):
+            arguments["validation_data"] = tuple(map(as_array, validation_data))
+        warn_of_small_pixels(arguments["x"])
+
     # -------------------------------------------------------------------------- embedding
 
     def embed(self, images: Any, batch_size: int | None = None) -> np.ndarray:
@@ -118,16 +131,39 @@ class ImageModel(TrainedModel):
         """
         return self.embedder.embed_blocks(images, batch_size)
 
+    def embed_labeled(
+        self, data: Any, all_blocks: bool = False
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Embed images and read their labels in one pass, so that they belong together.
+
+        Args:
+            data: (images, labels) arrays, or a `tf.data.Dataset` of such batches, which may be in
+                another order at every iteration.
+            all_blocks: whether to embed by every block's output; else by the features.
+
+        Returns:
+            A float32 array (N, D) for each block, or one, and the labels (N,).
+
+        Raises:
+            ValueError: for data without labels.
+            NotImplementedError: for blocks of a backbone that does not consist of blocks.
+        """
+        if isinstance(data, tuple | list):
+            embedded = self.embed_blocks(data[0]) if all_blocks else [self.embed(data[0])]
+            return embedded, np.asarray(data[1])
+        return self.embedder.embed_labeled(data, all_blocks)
+
     # ----------------------------------------------------------------------------- saving
 
     def get_config(self) -> Config:
-        """Return the constructor's arguments."""
+        """Return the constructor's arguments, and which layers do not learn."""
         return {
             "name": self.name,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
             "backbone": keras.saving.serialize_keras_object(self.backbone),
             "mean": self.mean,
             "std": self.std,
+            "frozen_parts": frozen_parts(self),
         }
 
     @classmethod
@@ -138,4 +174,10 @@ class ImageModel(TrainedModel):
             for name, value in config.items()
             if isinstance(value, dict)
         }
-        return cls(**{**config, **parts})
+        arguments = {**config, **parts}
+        # Files of earlier versions do not have it.
+        frozen = arguments.pop("frozen_parts", None)
+        model = cls(**arguments)
+        if frozen is not None:
+            freeze_parts(model, frozen)
+        return model

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_simmim.data.pipeline.origin import origin
+
 
 def check_labels(labels: Any, num_classes: int, name: str) -> None:
     """Raise ValueError for labels that are not integers from 0 to num_classes − 1.
@@ -44,7 +46,7 @@ def check_dataset(dataset: Any, num_classes: int, class_names: list[str] | None,
         class_names: of the model, or None.
         name: of the argument, for the error.
     """
-    theirs = getattr(dataset, "class_names", None)
+    theirs = origin(dataset, "class_names")
     if theirs is not None and len(theirs) != num_classes:
         raise ValueError(
             f"{name} has {len(theirs)} classes, {theirs}, but num_classes={num_classes}."

@@ -1,12 +1,14 @@
 """The network of a pretrained model, wherever that is: in memory, in a file, behind a name."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config
 from keras_simmim.models.image_model import ImageModel
 from keras_simmim.models.simmim import SimMIM
+from keras_simmim.training.checkpoint_files import newest_model
 from keras_simmim.training.keras_file import read_keras
 
 
@@ -14,7 +16,8 @@ def pretrained_network(source: Any) -> tuple[Backbone, Config]:
     """Find the backbone of a pretrained model, and the mean and std that it normalizes by.
 
     Args:
-        source: a model with a backbone, a `Backbone`, a `.keras` file of one, or what
+        source: a model with a backbone, a `Backbone`, a `.keras` file of one, the folder of a
+            run or of its checkpoints, of which the newest that is intact is taken, or what
             `SimMIM.from_preset` takes.
 
     Raises:
@@ -22,13 +25,13 @@ def pretrained_network(source: Any) -> tuple[Backbone, Config]:
     """
     if isinstance(source, str | os.PathLike):
         address = os.fspath(source)
-        is_keras = address.endswith(".keras")
-        source = read_keras(address) if is_keras else SimMIM.from_preset(address)
+        model_file = address if address.endswith(".keras") else newest_model(Path(address))
+        source = SimMIM.from_preset(address) if model_file is None else read_keras(model_file)
     if isinstance(source, Backbone):
         return source, {}
     if not isinstance(source, ImageModel):
         raise ValueError(
-            "source must be a SimMIM, a Backbone, a .keras file or a preset, "
+            "source must be a SimMIM, a Backbone, a .keras file, a run's folder or a preset, "
             f"got {type(source).__name__}."
         )
     return source.backbone, {"mean": source.mean, "std": source.std}

@@ -27,7 +27,9 @@ from keras_simmim.objectives import (
     Reconstruction,
     RunningScale,
 )
+from keras_simmim.training.class_weight import weights_of_labels
 from keras_simmim.training.measured import Measured
+from keras_simmim.training.tracked_mean import TrackedMean
 
 # Evaluation draws its masks from this step, which training never reaches: validation losses of
 # two epochs then differ by the weights alone.
@@ -125,7 +127,7 @@ class SimMIM(ImageModel):
         names += [name for objective in self.objectives for name in objective.log_names()]
         if embedding_metrics:
             names += ["embedding_std", "embedding_rank"]
-        self.trackers = [keras.metrics.Mean(name=name) for name in names]
+        self.trackers = [TrackedMean(name) for name in names]
         self.build((None, *backbone.image_shape))
 
     def _objectives(self) -> list[Objective]:
@@ -287,6 +289,9 @@ class SimMIM(ImageModel):
         # step, too, comes from the variable, which is never below 0.
         step = self.step if training else ops.minimum(self.step, EVALUATION_STEP)
         found = self.masked_pass(pixels, step, training, labels=labels, weights=weights)
+        if training and labels is not None and self.class_weight is not None:
+            flat = ops.reshape(ops.cast(labels, "int32"), (-1,))
+            found = found._replace(label_weights=weights_of_labels(flat, self.class_weight))
 
         total = ops.zeros(()) + sum(self.losses)
         losses: dict[str, tuple[Tensor, Tensor]] = {}
@@ -304,20 +309,21 @@ class SimMIM(ImageModel):
             losses |= {name: (value, batch_size) for name, value in statistics.items()}
         return Measured({"loss": (total, batch_size), **losses}, outputs={}, targets={}, weights={})
 
-    def compile(
-        self, optimizer: Any = "rmsprop", jit_compile: bool | str = "auto", **kwargs: Any
-    ) -> None:
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, **kwargs: Any) -> None:
         """Choose the optimizer; the other arguments are those of `ImageModel.compile`.
 
         Raises:
-            ValueError: for a loss or metrics, which the model brings itself.
+            ValueError: for a loss or metrics, which the model brings itself: the accuracy of a
+                model with a classifier is logged without being asked for.
         """
+        if self.classifier is not None and kwargs.get("metrics") in ("accuracy", ["accuracy"]):
+            del kwargs["metrics"]
         if kwargs.get("metrics"):
             raise ValueError(
                 f"SimMIM brings its own losses and metrics, got metrics={kwargs['metrics']!r}; "
                 "see reconstruction_weight and classification_weight."
             )
-        super().compile(optimizer, jit_compile, **kwargs)
+        super().compile(optimizer, loss, **kwargs)
 
     def reconstruct(self, images: Any, step: int = 0) -> dict[str, np.ndarray]:
         """Show what the model sees and fills in.

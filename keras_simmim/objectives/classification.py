@@ -12,6 +12,9 @@ from keras_simmim.objectives.objective import Measure, Objective
 class Classification(Objective):
     """Measure the cross-entropy and the accuracy over the labelled images.
 
+    Both are means in which an image counts its sample weight, and in the loss also its class
+    weight.
+
     Args:
         logits_of: from a pass and `training` to float32 logits (B, K).
         weight: factor of the loss in the model's.
@@ -52,8 +55,11 @@ class Classification(Objective):
         )
         named = ops.cast(ops.argmax(logits, axis=-1), "int32")
         counts = masked_pass.weights * ops.cast(labels >= 0, "float32")
-        total = ops.sum(counts)
+        weighed = counts
+        if masked_pass.label_weights is not None:
+            weighed = counts * masked_pass.label_weights
+        hits = ops.cast(named == labels, "float32")
         return {
-            "classification_loss": Measure(entropy, counts, total),
-            "accuracy": Measure(ops.cast(named == labels, "float32"), counts, total),
+            "classification_loss": Measure(entropy, weighed, ops.sum(weighed)),
+            "accuracy": Measure(hits, counts, ops.sum(counts)),
         }

@@ -17,6 +17,7 @@ class MaskedPass(NamedTuple):
         labels: integers (B,), −1 for unlabelled; None without labels.
         weights: float32 (B,), what each image counts.
         step: int32 scalar that everything random was drawn from.
+        label_weights: float32 (B,), what each image's label counts beside; None for all alike.
     """
 
     pixels: Tensor
@@ -27,3 +28,4 @@ class MaskedPass(NamedTuple):
     labels: Tensor | None
     weights: Tensor
     step: Tensor | int
+    label_weights: Tensor | None = None

@@ -47,7 +47,8 @@ class Reconstruction(Objective):
             nothing = ops.zeros_like(prediction)
             sizes = self.mask_generator.hidden_loss(pixels, nothing, hidden)
             means = ops.stack([ops.mean(size) for size in sizes.values()])
-            scales = self.scale(means, training=training)
+            counts = ops.any(masked_pass.weights > 0)
+            scales = self.scale(means, training=training, counts=counts)
             parts = {name: loss / scales[index] for index, (name, loss) in enumerate(parts.items())}
         total = ops.cast(ops.shape(pixels)[0], "float32")
         losses = {"reconstruction_loss": sum(parts.values())}

@@ -59,13 +59,22 @@ class RunningScale(keras.layers.Layer):
         # What the past counts for in all: 1 − momentum^steps.
         self.weight = self.add_weight(shape=(), name="weight", aggregation="mean", **options)
 
-    def call(self, values: Tensor, training: bool = False) -> Tensor:
-        """Return the scales, float32 (M,), after these values if in training."""
-        values = devices.mean_over_replicas(ops.stop_gradient(ops.cast(values, "float32")))
+    def call(self, values: Tensor, training: bool = False, counts: Tensor | float = 1.0) -> Tensor:
+        """Return the scales, float32 (M,), after these values if in training.
+
+        Args:
+            values: (M,), positive.
+            training: whether to follow the values.
+            counts: scalar, 0 for values that are those of no image, on this replica.
+        """
+        values, counts = ops.stop_gradient(ops.cast(values, "float32")), ops.cast(counts, "float32")
+        share = devices.mean_over_replicas(counts)
+        values = ops.divide_no_nan(devices.mean_over_replicas(values * counts), share)
         mean, weight = ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.weight)
         if training:
-            mean = self.momentum * mean + (1 - self.momentum) * values
-            weight = self.momentum * weight + (1 - self.momentum)
+            momentum = ops.where(share > 0, self.momentum, 1.0)
+            mean = momentum * mean + (1 - momentum) * values
+            weight = momentum * weight + (1 - momentum)
             self.mean.assign(mean)
             self.weight.assign(weight)
         scale = ops.where(weight > 0, mean / ops.maximum(weight, 1e-6), values)

@@ -90,19 +90,20 @@ class Augmentation(keras.layers.Layer):
         self.seed = seed
         self.color_jitter = float(color_jitter)
         layers = keras.layers
+        options: Any = {"seed": seed, "dtype": "float32", "data_format": "channels_last"}
         self.augmenter: Any = None
         self.eraser: Any = None
         self.mixer: Any = None
         self.cutter: Any = None
         if rand_augment:
             factor = rand_augment / _MAGNITUDES
-            self.augmenter = layers.RandAugment(factor=factor, seed=seed, dtype="float32")
+            self.augmenter = layers.RandAugment(factor=factor, **options)
         if erasing:
-            self.eraser = layers.RandomErasing((erasing, erasing), seed=seed, dtype="float32")
+            self.eraser = layers.RandomErasing((erasing, erasing), **options)
         if mixup:
-            self.mixer = layers.MixUp(alpha=self.mixup, seed=seed, dtype="float32")
+            self.mixer = layers.MixUp(alpha=self.mixup, **options)
         if cutmix:
-            self.cutter = layers.CutMix((cutmix, cutmix), seed=seed, dtype="float32")
+            self.cutter = layers.CutMix((cutmix, cutmix), **options)
         self.built = True
 
     def call(self, images: Tensor, targets: Tensor, step: Tensor | int) -> tuple[Tensor, Tensor]:

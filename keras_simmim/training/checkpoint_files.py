@@ -31,6 +31,32 @@ def checkpoints(directory: Path) -> dict[int, Path]:
     return dict(sorted((int(match[1]), path) for match, path in found if match))
 
 
+def newest_model(directory: Path) -> Path | None:
+    """Find the model of the newest intact checkpoint of a run.
+
+    Args:
+        directory: of the run's checkpoints, or the one that has them in "checkpoints".
+
+    Returns:
+        The `.keras` file; None for a directory that has no checkpoints.
+
+    Raises:
+        ValueError: if all checkpoints are damaged, with the reason of each.
+    """
+    found = checkpoints(directory) or checkpoints(directory / "checkpoints")
+    reasons = []
+    for path in reversed(found.values()):
+        try:
+            read_state(path)
+        except DamagedError as error:
+            reasons.append(f"{path}: {error}")
+        else:
+            return path / MODEL
+    if reasons:
+        raise ValueError("all checkpoints are damaged: " + " ".join(reasons))
+    return None
+
+
 def write(model: Any, directory: Path, epoch: int, batch: int) -> Path:
     """Write a checkpoint beside its place, wait for the disk, and rename it into place.
 

@@ -33,6 +33,7 @@ def resume(directory: str | os.PathLike[str]) -> Resumed | None:
     """Read the newest checkpoint of an interrupted run that `callbacks.Checkpoint` wrote.
 
     With data of the same seed, the run goes on as if it had never stopped: weights, optimizer,
+    what is frozen,
     averages, loss scale, running scales, masks, dropout and logged means are where they were. A
     checkpoint that is damaged is reported by a warning, renamed to `damaged-…`, and the one
     before is taken. Nothing that a checkpoint holds is executed.
@@ -45,7 +46,8 @@ def resume(directory: str | os.PathLike[str]) -> Resumed | None:
 
     Raises:
         ValueError: if all checkpoints are damaged, with the reason of each; or if one is intact
-            but cannot be loaded here, such as one with layers that are not registered.
+            but cannot be loaded here, such as one with layers that are not registered, or one
+            whose optimizer's state does not fit what learns.
 
     Example:
     ```python
@@ -80,6 +82,7 @@ def resume(directory: str | os.PathLike[str]) -> Resumed | None:
             continue
         model = read_keras(path / MODEL)
         try:
+            state.check_optimizer(model)
             state.restore_seeds(model)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error

@@ -20,6 +20,7 @@ class RunState:
         metrics: values of the metrics' variables, so that the epoch's means go on.
         seeds: states of the generators that layers such as dropout draw from.
         backend_seed: of the generator that the backend keeps for itself.
+        iterations: updates that the optimizer counts; None in files of earlier versions.
     """
 
     epoch: int
@@ -28,6 +29,7 @@ class RunState:
     metrics: list[Any]
     seeds: list[Any]
     backend_seed: int
+    iterations: int | None = None
 
     @classmethod
     def of(cls, model: Any, epoch: int, batch: int) -> "RunState":
@@ -39,6 +41,7 @@ class RunState:
             metrics=_values(model.metrics_variables),
             seeds=_values(_seed_variables(model)),
             backend_seed=model.backend_seed or 0,
+            iterations=_iterations(model),
         )
 
     @classmethod
@@ -49,12 +52,35 @@ class RunState:
             KeyError: for a value that is missing.
             TypeError: for a value of another type.
         """
-        values = {field.name: content[field.name] for field in dataclasses.fields(cls)}
+        fields = dataclasses.fields(cls)
+        values = {f.name: content[f.name] for f in fields if f.default is dataclasses.MISSING}
+        if content.get("iterations") is not None:
+            values["iterations"] = content["iterations"]
         for name, value in values.items():
             is_list = name in ("metrics", "seeds")
             if not (type(value) is list if is_list else type(value) is int and value >= 0):
                 raise TypeError(f"{name} is {str(value)[:80]!r}")
         return cls(**values)
+
+    def check_optimizer(self, model: Any) -> None:
+        """Raise ValueError unless the optimizer's state was read with the model.
+
+        Keras reads no part of it, and says so in a warning, where there is one weight more or
+        less to learn than when it was saved.
+        """
+        expected, found = self.iterations, _iterations(model)
+        if expected is None:
+            # All that is known is that updates were made.
+            applied = self.step - int(ops.convert_to_numpy(model.skipped_steps))
+            optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+            expected = found or applied // (optimizer.gradient_accumulation_steps or 1)
+        if found != expected:
+            raise ValueError(
+                f"the optimizer was not restored: it counts {found} updates after {self.step} "
+                "steps. What learns is not what learned when the run was saved, such as layers "
+                "that were frozen or thawed after compile. Nothing of the checkpoint is lost: "
+                "load model.keras, set `trainable` and compile to begin with a new optimizer."
+            )
 
     def restore_seeds(self, model: Any) -> None:
         """Set the random generators to their states.
@@ -72,6 +98,11 @@ class RunState:
             ValueError: for a model with other metrics.
         """
         _assign("metrics", model.metrics_variables, self.metrics)
+
+
+def _iterations(model: Any) -> int:
+    """Count the updates of a model's optimizer."""
+    return int(ops.convert_to_numpy(model.optimizer.iterations))
 
 
 def _seed_variables(model: Any) -> list[Any]:

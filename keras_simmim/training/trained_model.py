@@ -1,17 +1,21 @@
 """A model that measures its own losses: its training step, its guard, and how `fit` goes on."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_simmim.backend import step
+from keras_simmim.backend import kernels, step
 from keras_simmim.backend.types import Config, Tensor
+from keras_simmim.data.pipeline.origin import has_all_batches, origin
+from keras_simmim.training.callbacks.empty_means import EmptyMeans
 from keras_simmim.training.callbacks.save_last import SaveLast
 from keras_simmim.training.callbacks.seed_steps import SeedSteps
 from keras_simmim.training.callbacks.stop_when_skipping import StopWhenSkipping
 from keras_simmim.training.callbacks.unfinished_epoch import UnfinishedEpoch
+from keras_simmim.training.class_weight import check_class_weight
 from keras_simmim.training.measured import Measured
 from keras_simmim.training.run_state import RunState
 from keras_simmim.training.selective_adamw import take_depths
@@ -30,14 +34,21 @@ class TrainedModel(step.TrainStep, keras.Model):
     """
 
     built: bool
+    # How many classes there are to weigh.
+    num_classes: int | None = None
 
     def __init__(self, **kwargs: Any) -> None:
         # Inputs must reach the model as they are under any precision policy.
         super().__init__(autocast=False, **kwargs)
-        self.trackers: list[keras.metrics.Metric] = []
+        self.trackers: list[keras.metrics.Mean] = []
         self.user_metrics = UserMetrics()
         # What JAX has compiled of this model in one piece, by name.
         self.pieces: dict[str, Any] = {}
+        self.stop_after_skipped: int | None = 20
+        # What `fit` was given, one factor for each class.
+        self.class_weight: tuple[float, ...] | None = None
+        # The weights that `compile` made an optimizer for.
+        self.compiled_weights: tuple[int, ...] | None = None
         # What `ks.training.resume` leaves for the next `fit`.
         self.resumed: RunState | None = None
         self.backend_seed: int | None = None
@@ -63,6 +74,38 @@ class TrainedModel(step.TrainStep, keras.Model):
     def compute_losses(self, data: Any, training: bool) -> Measured:
         """Measure a batch as `fit` gives it, in training or not."""
         raise NotImplementedError
+
+    def measure(self, data: Any, training: bool) -> Measured:
+        """Measure a batch by `compute_losses`; one without examples counts nothing.
+
+        The last batch of an epoch leaves replicas of `tf.distribute` without any. What is
+        computed for them is that of one example of zeros, since hardly any operation, and no
+        mean, is made for none.
+
+        Args:
+            data: as `fit` gives it.
+            training: whether it is a training step.
+        """
+        examples, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
+        first = keras.tree.flatten(examples)[0]
+        if first.shape[0]:
+            return self.compute_losses(data, training)
+        count = ops.shape(first)[0]
+        if weights is None:
+            weights = ops.ones((count,), dtype="float32")
+        examples, targets, weights = (
+            None if part is None else keras.tree.map_structure(kernels.never_empty, part)
+            for part in (examples, targets, weights)
+        )
+        measured = self.compute_losses((examples, targets, weights), training)
+
+        def unless_empty(value: Tensor) -> Tensor:
+            return ops.where(count > 0, value, ops.zeros_like(value))
+
+        losses, weights = keras.tree.map_structure(
+            unless_empty, (measured.losses, measured.weights)
+        )
+        return measured._replace(losses=losses, weights=weights)
 
     @property
     def kept_variables(self) -> list[keras.Variable]:
@@ -107,7 +150,13 @@ class TrainedModel(step.TrainStep, keras.Model):
                 value, weight = map(unless_skipped, measured.losses[tracker.name])
                 tracker.update_state(value, sample_weight=weight)
                 logs[tracker.name] = tracker.result()
-        return logs | self.user_metrics.update(measured, unless_skipped)
+        counted = ops.convert_to_tensor(self.trackers[0].count) > 0
+
+        def unless_empty(value: Tensor) -> Tensor:
+            return ops.where(counted, ops.cast(value, "float32"), float("nan"))
+
+        results = self.user_metrics.update(measured, unless_skipped)
+        return logs | keras.tree.map_structure(unless_empty, results)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -117,12 +166,18 @@ class TrainedModel(step.TrainStep, keras.Model):
     # ------------------------------------------------------------------------- compile and fit
 
     def compile(
-        self, optimizer: Any = "rmsprop", jit_compile: bool | str = "auto", **kwargs: Any
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        *,
+        jit_compile: bool | str = "auto",
+        **kwargs: Any,
     ) -> None:
         """Choose the optimizer; the other arguments are those of `keras.Model.compile`.
 
         Args:
             optimizer: as for `keras.Model.compile`.
+            loss: None, since the model brings its own.
             jit_compile: as for `keras.Model.compile`.
             **kwargs: as for `keras.Model.compile`, and `stop_after_skipped`, 20 if not given:
                 `fit` ends with an error after so many steps in a row whose loss or gradients
@@ -137,43 +192,142 @@ class TrainedModel(step.TrainStep, keras.Model):
                 f"stop_after_skipped must be at least 1 or None, got {stop_after_skipped!r}."
             )
         self.stop_after_skipped = stop_after_skipped
-        for name in ("loss", "loss_weights", "weighted_metrics"):
+        for name in ("loss_weights", "weighted_metrics"):
             if kwargs.get(name):
                 raise ValueError(
                     f"{type(self).__name__} brings its own losses, got {name}={kwargs[name]!r}."
                 )
+        if loss is not None:
+            raise ValueError(f"{type(self).__name__} brings its own losses, got loss={loss!r}.")
         self.asked_jit_compile = jit_compile
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        if self.compute_dtype == "float16" and not scaled:
+            warnings.warn(
+                f"training in {self.dtype_policy.name!r} without a loss scale loses small "
+                "gradients and divides by zero; use the policy 'mixed_float16', which scales the "
+                "loss, or 'mixed_bfloat16', which need not.",
+                stacklevel=2,
+            )
         take_depths(self.optimizer, self)
         # TensorFlow would trace a first step that creates these, and then trace the step anew.
         if not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
+        self.compiled_weights = tuple(map(id, self.trainable_variables))
 
-    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def make_train_function(self, force: bool = False) -> Any:
+        """Make what takes a step, as Keras asks for it.
+
+        Raises:
+            ValueError: if other weights learn than those that `compile` made an optimizer for.
+        """
+        now, then = set(map(id, self.trainable_variables)), self.compiled_weights
+        if then is not None and now != set(then):
+            frozen, thawed = len(set(then) - now), len(now - set(then))
+            raise ValueError(
+                f"`trainable` was changed after compile: {frozen} weights were frozen and {thawed} "
+                "thawed since. Call compile again, with a new optimizer."
+            )
+        return super().make_train_function(force)
+
+    def before_fit(self, arguments: Config) -> None:
+        """Look at the arguments of a `fit` that is about to begin, and change them where needed.
+
+        Args:
+            arguments: of `fit`, by name.
+        """
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | None = None,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """Train as `keras.Model.fit` does; a `tf.data.Dataset` is taken in its own order.
 
         `callbacks.Checkpoint` saves behind all other callbacks, so that what those have written
         is there when it is counted.
 
+        Args:
+            x: images of 0–255, or a dataset of batches.
+            y: integer labels, for arrays.
+            batch_size: images of a batch, for arrays; 32 if None.
+            epochs: passes over the images.
+            verbose: as for `keras.Model.fit`.
+            callbacks: one, or a list.
+            validation_split: as for `keras.Model.fit`.
+            validation_data: as for `keras.Model.fit`.
+            shuffle: whether arrays are shuffled, which they are if None.
+            class_weight: factors of the classification loss by class, 1 for those that are not
+                named. Images without a label have none, and other losses are not touched.
+            sample_weight: what each image counts, for arrays.
+            **kwargs: the further arguments of `keras.Model.fit`.
+
+        Returns:
+            Keras' History.
+
         Raises:
             FloatingPointError: after `stop_after_skipped` steps in a row that were not finite.
             ValueError: after `ks.training.resume`, for an `initial_epoch` or for data of
-                `ks.data` that do not go on where the run stopped.
+                `ks.data` that do not go on where the run stopped; for layers frozen or thawed
+                since `compile`; for class weights of other classes than the model's.
         """
-        if hasattr(x, "element_spec"):
-            kwargs.setdefault("shuffle", False)
-        unfinished = self._unfinished_epoch(x, kwargs)
+        arguments = {
+            "x": x,
+            "y": y,
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "verbose": verbose,
+            "callbacks": callbacks,
+            "validation_split": validation_split,
+            "validation_data": validation_data,
+            "shuffle": not hasattr(x, "element_spec") if shuffle is None else shuffle,
+            "sample_weight": sample_weight,
+            **kwargs,
+        }
+        self.before_fit(arguments)
+        self._assert_compile_called("fit")
+        self._take_class_weight(class_weight)
+        unfinished = self._unfinished_epoch(arguments)
         guard = StopWhenSkipping(self.stop_after_skipped)
-        callbacks = kwargs.pop("callbacks", None) or []
         self.saves = None
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-            callbacks = [unfinished, SeedSteps(), *given, guard, SaveLast()]
+            given = keras.tree.flatten(callbacks or [])
+            before = [EmptyMeans(given), unfinished, SeedSteps()]
+            arguments["callbacks"] = [*before, *given, guard, SaveLast()]
             self.saves = []
         self._begin_averages()
-        history = super().fit(x, *args, callbacks=callbacks, **kwargs)
+        history = super().fit(**arguments)
         guard.raise_if_stopped()
         return history
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Measure the losses as `keras.Model.evaluate` does, whose arguments it takes.
+
+        Raises:
+            ValueError: before `compile`.
+        """
+        self._assert_compile_called("evaluate")
+        return super().evaluate(*args, **kwargs)
+
+    def _take_class_weight(self, class_weight: dict[int, float] | None) -> None:
+        """Keep class weights; Keras would make weights of images of them, for all losses alike."""
+        weights = None
+        if class_weight is not None:
+            weights = check_class_weight(class_weight, self.num_classes)
+        if weights != self.class_weight:
+            # They are constants of the compiled step.
+            self.class_weight = weights
+            self.train_function = None
 
     def _begin_averages(self) -> None:
         """Let averages start as the weights: Keras takes them in the end, even after no step."""
@@ -183,13 +337,24 @@ class TrainedModel(step.TrainStep, keras.Model):
         if ops.convert_to_numpy(optimizer.iterations) == 0:
             optimizer._update_model_variables_moving_average(self.trainable_variables)
 
-    def _unfinished_epoch(self, x: Any, arguments: Config) -> UnfinishedEpoch:
+    def _unfinished_epoch(self, arguments: Config) -> UnfinishedEpoch:
         """Make what lets `fit` go on in the middle of an epoch, if the data and the model do."""
         state, self.resumed = self.resumed, None
-        epochs = getattr(x, "epochs", None)
-        first_batch = getattr(epochs, "first_batch", 0)
-        if first_batch and arguments.get("steps_per_epoch"):
-            raise ValueError("steps_per_epoch cannot be given with data that has a first_batch.")
+        epochs, steps = origin(arguments["x"], "epochs"), arguments.get("steps_per_epoch")
+        first_batch = 0
+        if epochs is not None:
+            first_batch = epochs.first_batch
+            if first_batch and steps:
+                raise ValueError(
+                    "steps_per_epoch cannot be given with data that has a first_batch."
+                )
+            if first_batch:
+                from keras_simmim.data.pipeline.whole_epochs import with_whole_epochs
+
+                arguments["x"] = with_whole_epochs(arguments["x"], epochs)
+            elif not has_all_batches(arguments["x"], "epochs"):
+                # What repeat, take and others make of it has other epochs.
+                epochs = None
         if state is not None:
             given = {"initial_epoch": arguments.get("initial_epoch", 0), "first_batch": first_batch}
             wanted = {"initial_epoch": state.epoch, "first_batch": state.batch}
@@ -200,7 +365,7 @@ class TrainedModel(step.TrainStep, keras.Model):
                 raise ValueError(
                     f"the resumed run goes on with {wanted} of fit and of its data, got {given}."
                 )
-        return UnfinishedEpoch(state, first_batch, epochs)
+        return UnfinishedEpoch(state, first_batch, epochs, steps)
 
     # ---------------------------------------------------------------------------------- saving
 

@@ -59,7 +59,7 @@ class TrainStep:
         """Measure a batch; return the logs and the new state."""
         trainable, non_trainable, metrics = state
         with self._stateless(trainable, non_trainable) as scope:
-            measured = self.compute_losses(data, training=False)
+            measured = self.measure(data, training=False)
         non_trainable = _values(scope, self.non_trainable_variables)
         logs, metrics = self._stateless_metrics(metrics, measured)
         return logs, (trainable, non_trainable, metrics)
@@ -98,7 +98,7 @@ class TrainStep:
         data: Any,
     ) -> tuple[Tensor, tuple[Any, Tensor, list[Tensor]]]:
         with self._stateless(trainable, non_trainable) as scope:
-            measured = self.compute_losses(data, training=True)
+            measured = self.measure(data, training=True)
         mapping = list(zip(self.optimizer.variables, optimizer, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
             scale = self.optimizer.scale_loss(jax.numpy.ones(()))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from keras_simmim.backend.types import Tensor
+from keras_simmim.backend.types import Shape, Tensor
 
 
 def has_attention_kernel() -> bool:
@@ -32,6 +32,17 @@ def total_norm(gradients: Sequence[Tensor]) -> Tensor:
     """Take the Euclidean norm of all gradients together: a float32 scalar."""
     squares = [tf.reduce_sum(tf.square(tf.cast(each, tf.float32))) for each in gradients]
     return tf.sqrt(sum(squares))
+
+
+def never_empty(batch: Tensor) -> Tensor:
+    """Give a batch without examples one of zeros, (1, …); others stay as they are."""
+    missing = tf.cast(tf.equal(tf.shape(batch)[0], 0), tf.int32)
+    return tf.pad(batch, [[0, missing], *([[0, 0]] * (len(batch.shape) - 1))])
+
+
+def with_shape(tensor: Tensor, shape: Shape) -> Tensor:
+    """Let sizes that a graph does not know be checked when it runs, and be known behind it."""
+    return tf.ensure_shape(tensor, shape)
 
 
 def loops_over(blocks: Sequence[keras.layers.Layer], tokens: Tensor) -> bool:

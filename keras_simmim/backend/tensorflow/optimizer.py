@@ -5,6 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_simmim.backend import adamw
+from keras_simmim.backend.tensorflow.kernels import total_norm
 from keras_simmim.backend.types import Tensor
 
 
@@ -14,9 +15,17 @@ class AdamW(adamw.AdamW):
     Written out, the update takes longer to trace than the network.
     """
 
+    def _clip_gradients(self, gradients: list[Tensor]) -> list[Tensor]:
+        """Clip; Keras cannot clip the norm of gradients of several dtypes together."""
+        if not self.global_clipnorm or len({gradient.dtype for gradient in gradients}) == 1:
+            return super()._clip_gradients(gradients)
+        factor = tf.minimum(self.global_clipnorm / total_norm(gradients), 1.0)
+        return [gradient * tf.cast(factor, gradient.dtype) for gradient in gradients]
+
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
         """Update one weight; the rate is corrected for the moments' bias already."""
-        if self.amsgrad:
+        # In half precision β₂ is 1.
+        if self.amsgrad or variable.dtype not in ("float32", "float64"):
             super().update_step(gradient, variable, learning_rate)
             return
         place = self._get_variable_index(variable)

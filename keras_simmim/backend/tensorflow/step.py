@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_simmim.backend.gradients import poisoned_unless
-from keras_simmim.backend.tensorflow.kernels import total_norm
+from keras_simmim.backend.tensorflow.kernels import never_empty, total_norm
 from keras_simmim.backend.types import Tensor
 
 
@@ -21,7 +21,7 @@ class TrainStep:
         # Replicas add their gradients up, so each contributes its share of the mean.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         with tf.GradientTape() as tape:
-            measured = self.compute_losses(data, training=True)
+            measured = self.measure(data, training=True)
             loss, batch_size = measured.losses["loss"]
             scaled_loss = self.optimizer.scale_loss(loss / replicas)
         gradients = tape.gradient(
@@ -45,7 +45,16 @@ class TrainStep:
 
     def test_step(self: Any, data: Any) -> dict[str, Tensor]:
         """Measure a batch and return the logs."""
-        return self.update_metrics(self.compute_losses(data, training=False))
+        return self.update_metrics(self.measure(data, training=False))
+
+    def predict_step(self: Any, data: Any) -> Any:
+        """Predict a batch, of which the last of an epoch leaves replicas without images."""
+        images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if images.shape[0] is not None:
+            return self(images, training=False)
+        count = tf.shape(images)[0]
+        predicted = self(never_empty(images), training=False)
+        return keras.tree.map_structure(lambda each: each[:count], predicted)
 
     def _apply_if(self: Any, finite: Tensor, gradients: list, weights: list, replicas: int) -> None:
         """Apply the gradients if the step is finite."""

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import keras
 import torch
+from keras import ops
 
-from keras_simmim.backend.types import Tensor
+from keras_simmim.backend.types import Shape, Tensor
 
 
 def has_attention_kernel() -> bool:
@@ -30,8 +31,23 @@ def affine(rows: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
 
 def total_norm(gradients: Sequence[Tensor]) -> Tensor:
     """Take the Euclidean norm of all gradients together: a float32 scalar."""
-    norms = torch._foreach_norm(list(gradients), 2, dtype=torch.float32)
-    return torch.linalg.vector_norm(torch.stack(norms))
+    # torch sums up in a wider type alone.
+    wide = [each.dtype if each.dtype == torch.float64 else torch.float32 for each in gradients]
+    norms = torch._foreach_norm(list(gradients), 2, dtype=max(wide, key=lambda t: t.itemsize))
+    return torch.linalg.vector_norm(torch.stack(norms)).float()
+
+
+def never_empty(batch: Tensor) -> Tensor:
+    """Give a batch without examples one of zeros, (1, …); others stay as they are."""
+    if batch.shape[0]:
+        return batch
+    dtype = keras.backend.standardize_dtype(batch.dtype)
+    return ops.zeros((1, *batch.shape[1:]), dtype=dtype)
+
+
+def with_shape(tensor: Tensor, shape: Shape) -> Tensor:
+    """Return the tensor, whose sizes are always known."""
+    return tensor
 
 
 def loops_over(blocks: Sequence[keras.layers.Layer], tokens: Tensor) -> bool:

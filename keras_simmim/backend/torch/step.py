@@ -19,7 +19,7 @@ class TrainStep:
         weights = self.trainable_weights
         before = [variable.value.detach().clone() for variable in self.kept_variables]
         self.zero_grad()
-        measured = self.compute_losses(data, training=True)
+        measured = self.measure(data, training=True)
         loss, batch_size = measured.losses["loss"]
         self.optimizer.scale_loss(loss).backward()
         with torch.no_grad():
@@ -45,4 +45,4 @@ class TrainStep:
 
     def test_step(self: Any, data: Any) -> dict[str, Tensor]:
         """Measure a batch and return the logs."""
-        return self.update_metrics(self.compute_losses(data, training=False))
+        return self.update_metrics(self.measure(data, training=False))

@@ -35,6 +35,8 @@ class Epochs:
         self.seed = arguments.as_seed(seed)
         self.epoch = arguments.as_integer("epoch", epoch, minimum=0)
         self.first_batch = arguments.as_integer("first_batch", first_batch, minimum=0)
+        # Of a whole epoch, None where it is not known; `count` learns it.
+        self.batch_count: int | None = None
         if first_batch and not training:
             raise ValueError(f"first_batch must be 0 if training=False, got {first_batch}.")
         with tf.init_scope(), tf.device("CPU:0"):
@@ -71,6 +73,7 @@ class Epochs:
 
     def count(self, batches: tf.data.Dataset, batch_count: int | None) -> tf.data.Dataset:
         """Return `batches` unchanged, but for counting their iterations as epochs."""
+        self.batch_count = batch_count
         if not self.training:
             return batches
 

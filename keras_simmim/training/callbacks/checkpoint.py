@@ -29,7 +29,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     Raises:
         ValueError: for `every` or `keep` below 1; as training begins, for a directory with
-            checkpoints of later steps, which are another run's.
+            checkpoints of later steps, which are another run's, or for `every` where `fit` has
+            `steps_per_epoch`.
 
     Example:
     ```python
@@ -59,6 +60,12 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check that the directory is this run's, and remove what a kill left there."""
+        if self.every is not None and not self.params.get("own_epochs", True):
+            raise ValueError(
+                f"every={self.every} saves within epochs, where a run with steps_per_epoch cannot "
+                "go on: its epochs begin and end anywhere in the data. Leave out steps_per_epoch, "
+                "or save at the ends of epochs (every=None), which can be as short as you like."
+            )
         self._step = int(ops.convert_to_numpy(self.model.step))
         last = max(checkpoint_files.checkpoints(self.directory), default=0)
         if last > self._step:

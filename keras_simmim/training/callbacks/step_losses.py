@@ -57,8 +57,10 @@ class StepLosses(keras.callbacks.Callback):
         """Start a new mean, or take up that of an interrupted epoch."""
         done = self.params.get("first_batch", 0)
         self._counted = sum(map(math.isfinite, self.losses[len(self.losses) - done :]))
-        mean = float(keras.ops.convert_to_numpy(self.model.trackers[0].result()))
-        self._running_sum = mean * self._counted
+        self._running_sum = 0.0
+        if self._counted:
+            mean = float(keras.ops.convert_to_numpy(self.model.trackers[0].result()))
+            self._running_sum = mean * self._counted
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Take this step's loss out of the mean so far, and append it to the file."""

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.data.pipeline.origin import origin
+
 
 class Telemetry(keras.callbacks.Callback):
     """Add speed, waiting for data and the learning rate to the logs of every epoch.
@@ -73,12 +75,13 @@ def meter_of(dataset: Any) -> Any:
     Raises:
         ValueError: if there is none.
     """
-    if not hasattr(dataset, "meter"):
+    meter = origin(dataset, "meter")
+    if meter is None:
         raise ValueError(
             "dataset must come from ks.data.metered, which counts images and waiting, got "
             f"{type(dataset).__name__}."
         )
-    return dataset.meter
+    return meter
 
 
 def learning_rate(optimizer: Any) -> float:

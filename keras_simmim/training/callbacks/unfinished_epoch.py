@@ -14,21 +14,34 @@ class UnfinishedEpoch(keras.callbacks.Callback):
     """Continue the first epoch of `fit` from where it was interrupted, up to its own last batch.
 
     `fit` of `SimMIM` and `ImageClassifier` has one of its own. It stands before all others, which
-    find the number of the first batch in `params["first_batch"]`.
+    find the number of the first batch in `params["first_batch"]`, and in `params["own_epochs"]`
+    whether epochs are those of the data.
 
     Args:
         state: of the resumed run, whose logged means go on; None lets them begin anew.
         first_batch: with which batch the first epoch begins.
         epochs: of the data of `ks.data`, None for others. A resumed run rewinds them: Keras has
             looked at a batch, which is a whole epoch where only one is left.
+        steps_per_epoch: what `fit` was given, which cuts data into epochs that are not their own.
     """
 
-    def __init__(self, state: RunState | None, first_batch: int, epochs: Any) -> None:
+    def __init__(
+        self,
+        state: RunState | None,
+        first_batch: int,
+        epochs: Any,
+        steps_per_epoch: int | None = None,
+    ) -> None:
         super().__init__()
+        self.steps_per_epoch = steps_per_epoch
         self.state = state
         self.first_batch = first_batch
         self.epochs = epochs
         self._ends_early = False
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Say whether a run can go on in the middle of an epoch."""
+        self.params["own_epochs"] = self.steps_per_epoch is None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Restore the epoch's metrics, which Keras has just reset."""
