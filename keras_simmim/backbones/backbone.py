@@ -282,11 +282,16 @@ class Backbone(keras.Model):
         if drop_path_rate is not None and self.num_blocks:
             changes["drop_path_rate"] = drop_path_rate
         shape = self.image_shape if image_shape is None else check_image_shape(image_shape)
+        if shape[-1] != self.image_shape[-1]:
+            raise ValueError(
+                f"image_shape must keep the {self.image_shape[-1]} channels that the weights are "
+                f"for, got {shape}."
+            )
         if changes or shape != self.image_shape:
             ready = self.resize(shape, **changes)
         else:
             ready = self.copy()
-        ready.trainable = True
+        freeze_parts(ready, [])
         return ready
 
     def task_changes(self) -> Config:

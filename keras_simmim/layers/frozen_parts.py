@@ -47,9 +47,9 @@ def freeze_parts(network: keras.layers.Layer, parts: Collection[str]) -> None:
     # To set a layer's flag sets those of the layers in it, which come behind it here.
     for path, layer in list(_parts(network)):
         layer.trainable = path not in parts
+        # TensorFlow does not even set what is set already.
         for variable in layer._trainable_variables:
-            if f"{path}:{variable.name}" in parts:
-                variable.trainable = False
+            variable.trainable = layer.trainable and f"{path}:{variable.name}" not in parts
 
 
 def _parts(layer: keras.layers.Layer, path: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:

@@ -241,13 +241,16 @@ class ImageClassifier(ImageModel):
         """
         check_loss(type(self).__name__, loss)
         self.by_recipe = bool(kwargs.pop("by_recipe", False))
-        super().compile(optimizer, metrics=keras.tree.flatten(metrics or []), **kwargs)
+        # Keras would try them on the labels as they are.
+        super().compile(optimizer, **kwargs)
+        self.user_metrics.given = keras.tree.flatten(metrics or [])
         self.user_metrics.choose("probabilities", label_metrics(metrics, self.num_classes))
 
     def get_compile_config(self) -> Config | None:
-        """Return what `compile` was given, and whether a recipe gave it."""
+        """Return what `compile` was given, the metrics too, and whether a recipe gave it."""
         config = super().get_compile_config()
-        return config and {**config, "by_recipe": self.by_recipe}
+        metrics = keras.saving.serialize_keras_object(self.user_metrics.given)
+        return config and {**config, "metrics": metrics, "by_recipe": self.by_recipe}
 
     def before_fit(self, arguments: Config) -> None:
         """Check the labels, take the classes' names, and compile as a recipe says.

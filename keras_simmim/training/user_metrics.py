@@ -17,6 +17,8 @@ class UserMetrics:
 
     def __init__(self) -> None:
         self.by_output: dict[str, list[keras.metrics.Metric]] = {}
+        # As `compile` was given them, to be saved.
+        self.given: list[Any] = []
 
     def choose(self, output: str, metrics: Sequence[Any]) -> None:
         """Take metrics for an output, by name or as objects, instead of those before."""

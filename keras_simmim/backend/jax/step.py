@@ -1,6 +1,7 @@
 """The training step on JAX: a pure function from state and data to logs and new state."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -63,6 +64,48 @@ class TrainStep:
         non_trainable = _values(scope, self.non_trainable_variables)
         logs, metrics = self._stateless_metrics(metrics, measured)
         return logs, (trainable, non_trainable, metrics)
+
+    def fit(self: Any, *arguments: Any, **options: Any) -> Any:
+        """Train; an error, or an interruption by the user, leaves the weights in the model."""
+        with self._keeping_weights():
+            return super().fit(*arguments, **options)  # type: ignore[misc]
+
+    def evaluate(self: Any, *arguments: Any, **options: Any) -> Any:
+        """Evaluate; an error leaves the weights in the model."""
+        with self._keeping_weights():
+            return super().evaluate(*arguments, **options)  # type: ignore[misc]
+
+    def predict(self: Any, *arguments: Any, **options: Any) -> Any:
+        """Predict; an error leaves the weights in the model."""
+        with self._keeping_weights():
+            return super().predict(*arguments, **options)  # type: ignore[misc]
+
+    @contextlib.contextmanager
+    def _keeping_weights(self: Any) -> Iterator[None]:
+        """Give the model its weights back in the end, whatever happens.
+
+        Keras takes them out of it for the time of training.
+        """
+        try:
+            yield
+        finally:
+            # Keras has the attribute from the first step on.
+            state = getattr(self, "_jax_state", None) or {}
+            arrays = [array for values in state.values() for array in values or ()]
+            # What a step was given that was interrupted may be gone.
+            if not self._jax_state_synced and not any(each.is_deleted() for each in arrays):
+                self.jax_state_sync()
+            self._jax_state = None
+
+    def _get_jax_state(self: Any, purge_model_variables: bool = False, **wanted: bool) -> Any:
+        """Return the state as Keras does, and remember it where the model forgets it."""
+        state = super()._get_jax_state(  # type: ignore[misc]
+            purge_model_variables=purge_model_variables, **wanted
+        )
+        if purge_model_variables:
+            names = [name for name, is_wanted in wanted.items() if is_wanted]
+            self._jax_state = dict(zip(names, state, strict=True))
+        return state
 
     def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
         """Return `function(*arguments)`, compiled as a whole.

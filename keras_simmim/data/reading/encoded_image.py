@@ -6,14 +6,10 @@ import tensorflow as tf
 
 from keras_simmim.data.geometry.boxes import cut
 from keras_simmim.data.graphs import apart
-from keras_simmim.data.reading.formats import TOO_MANY, check, decode_whole
-from keras_simmim.data.reading.orientation import (
-    EXIF_STARTS,
-    displayed,
-    displayed_shape,
-    exif_orientation,
-    stored_box,
-)
+from keras_simmim.data.reading.exif import may_have_exif, stated_orientation, webp_has_exif
+from keras_simmim.data.reading.formats import DEEP_RANGE, TOO_MANY, check, decode_whole
+from keras_simmim.data.reading.headers import header, starts_with
+from keras_simmim.data.reading.orientation import displayed, displayed_shape, stored_box
 
 MAX_PIXELS = 2**30 // 6  # 178,956,970: half a GiB of color, and Pillow's limit
 
@@ -21,9 +17,10 @@ MAX_PIXELS = 2**30 // 6  # 178,956,970: half a GiB of color, and Pillow's limit
 class EncodedImage(NamedTuple):
     """Give parts of an image file, of which a JPEG is decoded inside them alone.
 
-    A JPEG is turned as its EXIF says, where the standard places it: at the file's start or behind
-    the JFIF header. Animations give their first frame (an animated WebP is refused), 16-bit PNGs
-    are scaled to 8 bits, alpha is dropped as Pillow's `convert("RGB")` drops it. CMYK and YCCK are
+    JPEGs, PNGs and WebPs are turned as their EXIF says, which in a JPEG is any segment in front of
+    the pixels, and else a chunk anywhere in the file; what XMP says of it is ignored, as browsers
+    ignore it. Animations give their first frame (an animated WebP is refused), 16-bit PNGs are
+    scaled to 8 bits, alpha is dropped as Pillow's `convert("RGB")` drops it. CMYK and YCCK are
     converted without a color profile.
 
     Attributes:
@@ -44,7 +41,11 @@ class EncodedImage(NamedTuple):
 
     @classmethod
     def open(
-        cls, contents: tf.Tensor, channels: int, max_pixels: int = MAX_PIXELS
+        cls,
+        contents: tf.Tensor,
+        channels: int,
+        max_pixels: int = MAX_PIXELS,
+        value_range: tuple[float, float] = DEEP_RANGE,
     ) -> "EncodedImage":
         """Read an image's header, and decode the image if no part of it can be decoded alone.
 
@@ -52,6 +53,7 @@ class EncodedImage(NamedTuple):
             contents: scalar string tensor, the bytes of the file.
             channels: 1 for gray, 3 for color.
             max_pixels: most pixels that the file's header may state.
+            value_range: values of a 16-bit PNG that become 0 and 255; those beyond are clipped.
 
         Returns:
             The image.
@@ -60,12 +62,16 @@ class EncodedImage(NamedTuple):
             tf.errors.InvalidArgumentError: if the bytes are no image of these formats, or of too
                 many pixels.
         """
-        can_crop, _, has_exif = _kind(contents)
-        is_plain = can_crop & ~has_exif
-        shape, turn, decoded = tf.cond(
-            is_plain,
-            lambda: (_jpeg_shape(contents, max_pixels), tf.constant(1), _no_pixels()),
-            lambda: _open_other(contents, tf.constant(max_pixels, tf.int64)),
+        is_jpeg, can_crop = _kind(contents)
+        limit = tf.constant(max_pixels, tf.int64)
+        is_plain, shape, turn, decoded = tf.cond(
+            tf.cond(can_crop, lambda: ~may_have_exif(contents, "Exif"), lambda: False),
+            lambda: (True, _jpeg_shape(contents, max_pixels), 1, _no_pixels()),
+            lambda: tf.cond(
+                is_jpeg,
+                lambda: _open_jpeg(contents, limit),
+                lambda: _open_whole(contents, limit, tf.constant(value_range, tf.float32)),
+            ),
         )
         return cls(contents, channels, shape, is_plain, turn, decoded)
 
@@ -87,13 +93,12 @@ class EncodedImage(NamedTuple):
         return _luma(pixels) if self.channels == 1 else pixels
 
 
-def _kind(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return whether it is a JPEG with its end mark, a JPEG, and a JPEG with EXIF."""
-    starts = tf.minimum([0, *EXIF_STARTS, -2], tf.strings.length(contents))
-    marks = tf.strings.substr(contents, starts, [3, 4, 4, 2])
-    found = marks == [b"\xff\xd8\xff", b"Exif", b"Exif", b"\xff\xd9"]
+def _kind(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return whether it is a JPEG, and a JPEG with its end mark."""
+    starts = tf.minimum([0, -2], tf.strings.length(contents))
+    found = tf.strings.substr(contents, starts, [3, 2]) == [b"\xff\xd8\xff", b"\xff\xd9"]
     # A box above the cut of a truncated JPEG would decode: without the end mark, read it all.
-    return found[0] & found[3], found[0], found[0] & (found[1] | found[2])
+    return found[0], tf.reduce_all(found)
 
 
 def _no_pixels() -> tf.Tensor:
@@ -116,29 +121,36 @@ def _decode_part(contents: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
 
 
 @apart(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int64))
-def _open_other(
+def _open_jpeg(
     contents: tf.Tensor, max_pixels: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return the shape, turn and decoded pixels of what is no plain JPEG."""
-    can_crop, is_jpeg, has_exif = _kind(contents)
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return whether a JPEG is plain after all, its shape, its turn and its decoded pixels."""
+    _, can_crop = _kind(contents)
+    shape, turn = _jpeg_shape(contents, max_pixels), stated_orientation(contents)
+    with tf.control_dependencies([shape]):
+        encoded = tf.identity(contents)
+    decoded = tf.cond(
+        can_crop,
+        _no_pixels,
+        lambda: tf.io.decode_jpeg(encoded, 3, dct_method="INTEGER_ACCURATE"),
+    )
+    return can_crop & (turn == 1), displayed_shape(shape, turn), turn, decoded
 
-    def open_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
-        shape = _jpeg_shape(contents, max_pixels)
-        with tf.control_dependencies([shape]):
-            encoded = tf.identity(contents)
-        return shape, tf.cond(
-            can_crop,
-            _no_pixels,
-            lambda: tf.io.decode_jpeg(encoded, 3, dct_method="INTEGER_ACCURATE"),
-        )
 
-    def open_format() -> tuple[tf.Tensor, tf.Tensor]:
-        decoded = decode_whole(contents, max_pixels)
-        return tf.shape(decoded)[:2], decoded
-
-    shape, decoded = tf.cond(is_jpeg, open_jpeg, open_format)
-    turn = tf.cond(has_exif, lambda: exif_orientation(contents), lambda: 1)
-    return displayed_shape(shape, turn), turn, decoded
+@apart(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int64), tf.TensorSpec((2,), tf.float32))
+def _open_whole(
+    contents: tf.Tensor, max_pixels: tf.Tensor, value_range: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return False, the shape, the turn and the decoded pixels of what is no JPEG."""
+    head = header(contents)
+    decoded = decode_whole(contents, max_pixels, value_range)
+    has_exif = tf.cond(
+        starts_with(head, b"\x89PNG"),
+        lambda: may_have_exif(contents, "eXIf"),
+        lambda: webp_has_exif(head),
+    )
+    turn = tf.cond(has_exif, lambda: stated_orientation(contents), lambda: 1)
+    return tf.constant(False), displayed_shape(tf.shape(decoded)[:2], turn), turn, decoded
 
 
 @apart(
@@ -153,7 +165,7 @@ def _turned_part(
 ) -> tf.Tensor:
     """Return the pixels in a box of what is no plain JPEG, turned as it is looked at."""
     stored = stored_box(box, shape, turn)
-    can_crop = _kind(contents)[0]
+    _, can_crop = _kind(contents)
     pixels = tf.cond(can_crop, lambda: _decode_part(contents, stored), lambda: cut(decoded, stored))
     return displayed(pixels, turn)
 

@@ -1,4 +1,4 @@
-"""The EXIF orientation of a JPEG, which says how the camera was held, and what it does to boxes.
+"""The orientation in EXIF data, which says how the camera was held, and what it does to boxes.
 
 Orientations 5 to 8 exchange rows and columns; then 2, 3, 6 and 7 mirror left to right, and 3, 4, 7
 and 8 top to bottom. Source: JEITA CP-3451C, Exif 2.3, tag 0x0112.
@@ -6,34 +6,36 @@ and 8 top to bottom. Source: JEITA CP-3451C, Exif 2.3, tag 0x0112.
 
 import tensorflow as tf
 
-EXIF_STARTS = (6, 24)  # at the start of the file, and behind the JFIF header
 ENTRIES = 128  # of the first directory; cameras write a dozen or two
+SHORT, LONG = 3, 4  # the types of a number
 
 
-def exif_orientation(contents: tf.Tensor) -> tf.Tensor:
-    """Return the orientation that a JPEG's EXIF states, 1 to 8, or 1 if it states none.
+def exif_orientation(exif: tf.Tensor) -> tf.Tensor:
+    """Return the orientation that EXIF data states, int32, 1 to 8, or 1 if it states none.
 
     Args:
-        contents: scalar string tensor, the bytes of a file with "Exif" at one of `EXIF_STARTS`.
+        exif: scalar string tensor, a TIFF without pixels.
     """
-    first, second = EXIF_STARTS
-    is_first = tf.strings.substr(contents, first, 4) == b"Exif"
-    start = tf.minimum(tf.where(is_first, first, second) + 6, tf.strings.length(contents))
-    head = tf.strings.substr(contents, start, 8)
-    directory = _number(head, 4, 4, head)
-    size = tf.strings.length(contents)
-    first = tf.minimum(start + tf.clip_by_value(directory, 0, 2**16), size)
-    count = tf.minimum(_number(tf.strings.substr(contents, first, 2), 0, 2, head), ENTRIES)
-    first = tf.minimum(first + 2, size)
+    size = tf.strings.length(exif)
+    order = tf.strings.substr(exif, 0, 2)
+    is_little = order == b"II"
+    directory = tf.clip_by_value(_number(exif, tf.minimum(4, size), 4, is_little), 0, size)
+    count = tf.minimum(_number(exif, directory, 2, is_little), ENTRIES)
+    first = tf.minimum(directory + 2, size)
     count = tf.minimum(count, (size - first) // 12)
-    entries = tf.io.decode_raw(tf.strings.substr(contents, first, 12 * count), tf.uint8)
+    entries = tf.io.decode_raw(tf.strings.substr(exif, first, 12 * count), tf.uint8)
     entries = tf.cast(tf.reshape(entries, (-1, 12)), tf.int32)
-    tags, values = (
-        tf.where(_is_little(head), low + 256 * high, high + 256 * low)
-        for low, high in ((entries[:, 0], entries[:, 1]), (entries[:, 8], entries[:, 9]))
-    )
-    stated = tf.reduce_sum(tf.where(tags == 0x0112, values, 0))
-    return tf.where((stated >= 1) & (stated <= 8), stated, 1)
+
+    def numbers(start: int) -> tf.Tensor:
+        one, other = entries[:, start], entries[:, start + 1]
+        return tf.where(is_little, one + 256 * other, other + 256 * one)
+
+    tags, types = numbers(0), numbers(2)
+    values = tf.where(is_little | (types == SHORT), numbers(8), numbers(10))
+    is_stated = (tags == 0x0112) & ((types == SHORT) | (types == LONG))
+    stated = tf.reduce_sum(tf.where(is_stated, values, 0))
+    is_valid = (is_little | (order == b"MM")) & (stated >= 1) & (stated <= 8)
+    return tf.where(is_valid, stated, 1)
 
 
 def displayed_shape(shape: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
@@ -68,14 +70,9 @@ def _mirrors(orientation: tf.Tensor) -> tf.Tensor:
     return tf.reduce_any(codes == orientation, axis=1)
 
 
-def _is_little(head: tf.Tensor) -> tf.Tensor:
-    """Return whether numbers start with their lowest byte, as the head of a TIFF says."""
-    return tf.strings.regex_full_match(head, "(?s)II.*")
-
-
-def _number(text: tf.Tensor, start: int, count: int, head: tf.Tensor) -> tf.Tensor:
-    """Return the unsigned number in bytes of `text`, 0 where they are missing."""
-    digits = tf.io.decode_raw(text, tf.uint8, fixed_length=start + count)[start:]
+def _number(text: tf.Tensor, start: tf.Tensor, count: int, is_little: tf.Tensor) -> tf.Tensor:
+    """Return the unsigned number in bytes of `text`, with zeros where they are missing."""
+    digits = tf.io.decode_raw(tf.strings.substr(text, start, count), tf.uint8, fixed_length=count)
     digits = tf.cast(digits, tf.int32)
-    digits = tf.where(_is_little(head), digits[::-1], digits)
+    digits = tf.where(is_little, digits[::-1], digits)
     return tf.reduce_sum(digits * [256**power for power in range(count - 1, -1, -1)])
