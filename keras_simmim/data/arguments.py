@@ -61,6 +61,31 @@ def as_interval(name: str, value: Any, maximum: float = math.inf) -> tuple[float
     return low, high
 
 
+def as_value_range(
+    value: Any, minimum: float = -math.inf, maximum: float = math.inf
+) -> tuple[float, float]:
+    """Return `(low, high)` with minimum <= low < high <= maximum, both finite."""
+    is_pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+    if not is_pair or not all(isinstance(bound, numbers.Real) for bound in value):
+        raise TypeError(f"value_range must be a pair of numbers (low, high), got {value!r}.")
+    low, high = (float(bound) for bound in value)
+    if not (minimum <= low < high <= maximum and math.isfinite(high - low)):
+        lower = "" if math.isinf(minimum) else f"{minimum:g} <= "
+        upper = "" if math.isinf(maximum) else f" <= {maximum:g}"
+        raise ValueError(f"value_range must satisfy {lower}low < high{upper}, got {value!r}.")
+    return low, high
+
+
+def as_names(name: str, value: Any) -> list[str]:
+    """Return a list of different texts."""
+    is_sequence = isinstance(value, Sequence) and not isinstance(value, str)
+    if not is_sequence or not all(isinstance(text, str) for text in value):
+        raise TypeError(f"{name} must be a sequence of strings, got {value!r}.")
+    if len(set(value)) < len(value):
+        raise ValueError(f"{name} must be different from each other, got {value!r}.")
+    return list(value)
+
+
 def as_labels(labels: Sequence[int] | np.ndarray, count: int) -> np.ndarray:
     """Return `count` labels as int32 (count,)."""
     classes = np.asarray(labels)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
+import keras_simmim as ks
 from keras_simmim.evaluation import knn, knn_accuracy
 
 
@@ -87,3 +88,28 @@ def test_arguments_out_of_range_are_named(name, value, message):
     assert knn_accuracy(**GOOD) == 1.0
     with pytest.raises(ValueError, match=message):
         knn_accuracy(**{**GOOD, name: value})
+
+
+@pytest.mark.parametrize("all_blocks", [False, True])
+def test_labels_belong_to_the_images_of_data_that_shuffle(make_model, containers, all_blocks):
+    # Each image has its own color, so that its embedding tells which one it is.
+    images = np.full((8, 16, 24, 3), np.arange(8).reshape(8, 1, 1, 1) * 30, "uint8")
+    model = make_model()
+    dataset = containers["dataset"](images, np.arange(8)).unbatch().shuffle(8, seed=3).batch(3)
+    (embedded, *_), labels = model.embed_labeled(dataset, all_blocks)
+    (expected, *_), _ = model.embed_labeled((images, np.arange(8)), all_blocks)
+    assert sorted(labels.tolist()) == list(range(8))
+    assert labels.tolist() != list(range(8))
+    np.testing.assert_allclose(embedded, expected[labels], atol=1e-4)
+
+
+def test_evaluators_of_data_that_shuffle(make_model, containers):
+    images = np.full((8, 16, 24, 3), np.arange(8).reshape(8, 1, 1, 1) * 30, "uint8")
+    labels = np.arange(8) // 4
+    dataset = containers["dataset"](images, labels).unbatch().shuffle(8).batch(3)
+    data = ks.data.from_arrays(images, labels, batch_size=4, crop_scale=(1.0, 1.0), seed=5)
+    for reference in (dataset, data):
+        evaluator = ks.evaluation.KNN(reference, (images, labels), k=1)
+        assert dict(evaluator(make_model())) == {"knn_accuracy": 1.0}
+    with pytest.raises(ValueError, match="images alone"):
+        ks.evaluation.KNN(dataset.map(lambda images, labels: images), dataset)

@@ -18,6 +18,8 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3), dtype="uint8")
 # the mean of the replicas' means, as in plain Keras, so that images count for 5/6 and 5/4.
 SHARES = np.array([1] * 8 + [5 / 6] * 3 + [5 / 4] * 2, "float32")
 
+FEW = np.array([1] * 8 + [1 / 2], "float32")
+
 
 def paper():
     """Masked features, and branches that are skipped at random."""
@@ -98,6 +100,11 @@ def main(path):
         # Weights of one, so that both models are given the same kinds of things.
         shares = trained(one, make, 13, SHARES), trained(two, make, 13, np.ones_like(SHARES))
         cases[f"{make.__name__}, incomplete"] = shares
+        # Of the last batch one replica has the only image, and the other none.
+        few = trained(one, make, 9, FEW), trained(two, make, 9, np.ones_like(FEW))
+        cases[f"{make.__name__}, too few"] = few
+    for make in (multimodal, visible):
+        cases[f"{make.__name__}, too few"] = trained(one, make, 8), trained(two, make, 9)
     arrays = {
         f"{case}/{name}/{what}": value
         for case, results in cases.items()

@@ -54,10 +54,22 @@ def test_replicas_take_the_steps_that_one_device_takes(results, case):
         np.testing.assert_allclose(two[name], expected, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("case", ["paper, incomplete", "plain, incomplete"])
+@pytest.mark.parametrize(
+    "case", ["paper, incomplete", "plain, incomplete", "paper, too few", "plain, too few"]
+)
 def test_replicas_of_an_incomplete_batch_count_alike_as_in_plain_keras(results, case):
     one, two = results(case)
     weights = [name for name in one if name.startswith("weight")]
     assert len(weights) >= 2
     for name in weights:
         np.testing.assert_allclose(two[name], one[name], rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("case", ["multimodal, too few", "visible, too few"])
+def test_a_replica_without_images_spoils_nothing(results, case):
+    before, two = results(case)
+    for name, values in two.items():
+        assert np.all(np.isfinite(values)), name
+    scales = [name for name in two if name.startswith("weight")]
+    assert any(np.any(two[name] != before[name]) for name in scales)
+    assert two["skipped_steps"] == 0

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_simmim.data.geometry.boxes import whole_box
 from keras_simmim.data.reading.encoded_image import EncodedImage
-from keras_simmim.data.reading.formats import TOO_MANY
+from keras_simmim.data.reading.formats import DEEP_RANGE, TOO_MANY
 
 LOGGER = logging.getLogger("keras_simmim")
 
@@ -24,13 +24,22 @@ class BrokenFiles:
         channels: channels to decode them to.
         max_pixels: most pixels that a file may have.
         on_error: `"skip"` to log a broken file, `"raise"` to raise an error that names it.
+        value_range: values of 16-bit files that become 0 and 255.
     """
 
-    def __init__(self, paths: list[str], channels: int, max_pixels: int, on_error: str) -> None:
+    def __init__(
+        self,
+        paths: list[str],
+        channels: int,
+        max_pixels: int,
+        on_error: str,
+        value_range: tuple[float, float] = DEEP_RANGE,
+    ) -> None:
         self.paths = paths
         self.channels = channels
         self.max_pixels = max_pixels
         self.on_error = on_error
+        self.value_range = value_range
         self.reasons: dict[str, str] = {}
         self._broken: set[int] = set()
         self._lock = threading.Lock()
@@ -86,13 +95,17 @@ class BrokenFiles:
         for number in range(1, count):
             yield (index + number * step) % count
 
+    def open_image(self, contents: tf.Tensor) -> EncodedImage:
+        """Return the image that the bytes of a file hold."""
+        return EncodedImage.open(contents, self.channels, self.max_pixels, self.value_range)
+
     def why_broken(self, index: int) -> str | None:
         """Return why a file is no intact image, None if it is one."""
         try:
             contents = tf.io.read_file(os.fsencode(self.paths[index]))
             if not contents.numpy():
                 return "the file is empty"
-            image = EncodedImage.open(contents, self.channels, self.max_pixels)
+            image = self.open_image(contents)
             image.part(whole_box(image.shape))
         except (tf.errors.OpError, ValueError) as error:
             reason = _plain(getattr(error, "message", str(error)))

@@ -20,6 +20,7 @@ def from_arrays(
     image_size: int | tuple[int, int] | None = None,
     batch_size: int = 64,
     *,
+    value_range: tuple[float, float] | None = None,
     training: bool = True,
     seed: int = 0,
     **shared: Unpack[SourceArguments],
@@ -28,11 +29,14 @@ def from_arrays(
 
     Args:
         images: array (count, height, width, channels), or (count, height, width) for gray images;
-            uint8, or any other real type with values from 0 to 255, which are rounded.
+            uint8, or any other real type with values from 0 to 255, or of any `value_range`, which
+            are rounded.
         labels: one integer an image, or None.
         image_size: side or `(height, width)` of the results, in pixels; None keeps the images' own,
             or takes that of `crop`.
         batch_size: images in a batch.
+        value_range: values `(low, high)` that become 0 and 255, such as `(0, 4095)` or `(-1, 1)`,
+            with those beyond clipped; None: 0 and 255, and an error if there are others.
         training: True for a new order, random crops and flips in every epoch; False for the given
             order and the largest central crop.
         seed: seed of order, crops and flips.
@@ -60,7 +64,9 @@ def from_arrays(
     [tuple(batch.shape) for batch in dataset]   # [(5, 16, 16, 3), (5, 16, 16, 3)]
     ```
     """
-    pixels = _as_pixels(images)
+    if value_range is not None:
+        value_range = arguments.as_value_range(value_range)
+    pixels = _as_pixels(images, value_range)
     classes = None if labels is None else arguments.as_labels(labels, len(pixels))
     if image_size is None and shared.get("crop") is None:
         image_size = pixels.shape[1:3]
@@ -86,7 +92,7 @@ class _Arrays(IndexedSource):
         return tf.gather(self.classes, record)
 
 
-def _as_pixels(images: Any) -> np.ndarray:
+def _as_pixels(images: Any, value_range: tuple[float, float] | None) -> np.ndarray:
     """Return images as uint8 (count, height, width, channels)."""
     pixels = np.asarray(images)
     if pixels.ndim == 3:
@@ -96,13 +102,28 @@ def _as_pixels(images: Any) -> np.ndarray:
             "images must be (count, height, width, channels) or (count, height, width), "
             f"got the shape {np.shape(images)}."
         )
-    if pixels.dtype == np.uint8:
+    if pixels.dtype == np.uint8 and value_range is None:
         return pixels
-    if pixels.dtype == bool or not np.issubdtype(pixels.dtype, np.number):
-        raise TypeError(f"images must be numbers, got {pixels.dtype}.")
+    is_real = np.issubdtype(pixels.dtype, np.integer) or np.issubdtype(pixels.dtype, np.floating)
+    if not is_real:
+        raise TypeError(f"images must be real numbers, got {pixels.dtype}.")
     low, high = pixels.min(), pixels.max()
-    if not (low >= 0 and high <= 255):
-        raise ValueError(f"images must be within 0-255, got values from {low} to {high}.")
-    if np.issubdtype(pixels.dtype, np.floating) and 0 < high <= 1:
-        raise ValueError(f"images must be within 0-255, got {pixels.dtype} values up to {high}.")
-    return np.rint(pixels).astype(np.uint8)
+    if value_range is None:
+        others = "pass value_range=(low, high) for others"
+        if not (low >= 0 and high <= 255):
+            raise ValueError(
+                f"images must be within 0-255, got values from {low} to {high}; {others}."
+            )
+        if np.issubdtype(pixels.dtype, np.floating) and 0 < high <= 1:
+            raise ValueError(
+                f"images must be within 0-255, got {pixels.dtype} values up to {high}; {others}."
+            )
+        return np.rint(pixels).astype(np.uint8)
+    if np.isnan(low):
+        raise ValueError("images must be numbers, got NaN among them.")
+    start, width = value_range[0], value_range[1] - value_range[0]
+    scaled = np.empty(pixels.shape, np.uint8)
+    # One at a time: floats of all would take eight times the memory.
+    for image, result in zip(pixels, scaled, strict=True):
+        result[:] = np.clip((image.astype(np.float64) - start) / width, 0, 1) * 255 + 0.5
+    return scaled

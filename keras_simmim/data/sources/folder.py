@@ -12,9 +12,12 @@ from keras_simmim.data.pipeline.batching import batched
 from keras_simmim.data.pipeline.plan import Plan
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
 from keras_simmim.data.reading.broken_files import BrokenFiles
+from keras_simmim.data.reading.deep_files import warn_of_deep
 from keras_simmim.data.reading.encoded_image import MAX_PIXELS
+from keras_simmim.data.reading.formats import DEEP_RANGE
+from keras_simmim.data.sources.choices import choose_evenly, choose_subset
 from keras_simmim.data.sources.image_files import ImageFiles
-from keras_simmim.data.sources.listing import choose_evenly, choose_subset, list_images
+from keras_simmim.data.sources.listing import list_images
 
 
 def image_folder(
@@ -23,29 +26,36 @@ def image_folder(
     batch_size: int = 64,
     *,
     labels: str | Sequence[int] | np.ndarray | None = "auto",
+    class_names: Sequence[str] | None = None,
     training: bool = True,
     seed: int = 0,
     limit: int | None = None,
     validation_split: float | None = None,
     subset: str | None = None,
     channels: int = 3,
+    value_range: tuple[float, float] | None = None,
     on_error: str = "skip",
     max_pixels: int = MAX_PIXELS,
     **shared: Unpack[SourceArguments],
 ) -> tf.data.Dataset:
     """Batch the image files of a folder and of the folders in it.
 
-    JPEG, PNG, GIF (its first frame), BMP and still WebP are read, whatever the extension says of
-    the format; hidden files are left out. Of a JPEG no more than the crop is decoded, and it is
-    turned as its EXIF says. Alpha is ignored; 16-bit PNGs are scaled to 8 bits.
+    JPEG, PNG, GIF (its first frame), BMP and still WebP are read, whichever of their extensions a
+    file has. Hidden files are left out; other images, such as TIFF and HEIC, are left out with a
+    warning that counts them. Of a JPEG no more than the crop is decoded. Images are turned as their
+    EXIF says, alpha is ignored, 16-bit PNGs are scaled to 8 bits.
 
     Args:
         path: the folder.
         image_size: side or `(height, width)` of the results, in pixels; None takes that of `crop`.
         batch_size: images in a batch.
         labels: `"auto"`: the sub-folders of `path`, sorted by name, are the classes if the images
-            lie in them, and there are no labels if the images lie in `path` itself. None: no
-            labels, all images. Or one integer an image, in the order of the sorted paths.
+            lie in them, and there are no labels if the images lie in `path` itself; folders
+            without an image are no classes, and a warning names them. None: no labels, all images.
+            Or one integer an image, in the order of the sorted paths.
+        class_names: names of the sub-folders in the order of their labels, such as another data
+            set's `class_names`, so that both have the same labels although a class is empty in
+            one; None: those with an image, sorted.
         training: True for a new order, random crops and flips in every epoch; False for the sorted
             order and the largest central crop.
         seed: seed of order, crops, flips, `limit` and `validation_split`.
@@ -54,6 +64,9 @@ def image_folder(
             between 0 and 1; None splits nothing. Equal seeds split alike.
         subset: which side of the split to give, `"training"` or `"validation"`.
         channels: 3 for color or 1 for gray.
+        value_range: values `(low, high)` of 16-bit PNGs that become 0 and 255, such as `(0, 4095)`
+            for 12 bits, with those beyond clipped; files of 8 bits stay as they are. None: 0 and
+            65535, and a warning if a look at some files finds no values but much smaller ones.
         on_error: `"skip"` logs and leaves out a file that cannot be read: in training another
             image takes its place, so that every epoch is equally long. `"raise"` ends the
             iteration with a `tf.errors.InvalidArgumentError` that names the file and the reason.
@@ -73,8 +86,8 @@ def image_folder(
     Raises:
         FileNotFoundError: if there is nothing at `path`.
         NotADirectoryError: if `path` is no folder.
-        ValueError: if there is no image, no intact image, an argument out of bounds, or arguments
-            contradict each other.
+        ValueError: if there is no image, no intact image, an image in a folder that `class_names`
+            lacks, an argument out of bounds, or arguments contradict each other.
         TypeError: if an argument has another type.
 
     Example:
@@ -97,13 +110,17 @@ def image_folder(
     channels = arguments.as_choice("channels", channels, (1, 3))
     on_error = arguments.as_choice("on_error", on_error, ("skip", "raise"))
     max_pixels = arguments.as_integer("max_pixels", max_pixels, minimum=1)
+    if value_range is not None:
+        value_range = arguments.as_value_range(value_range, *DEEP_RANGE)
+    if class_names is not None:
+        class_names = arguments.as_names("class_names", class_names)
     if isinstance(labels, str) and labels != "auto":
         raise ValueError(f"labels must be 'auto', None or integers, got {labels!r}.")
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path must be a path, got {path!r}.")
 
     unreadable: dict[str, str] = {}
-    files = list_images(os.fsdecode(path), isinstance(labels, str), unreadable)
+    files = list_images(os.fsdecode(path), isinstance(labels, str), unreadable, class_names)
     if labels is not None and not isinstance(labels, str):
         files = files.labeled(arguments.as_labels(labels, len(files.paths)))
     if limit is not None:
@@ -113,10 +130,11 @@ def image_folder(
         chosen = choose_subset(files.classes, validation_split, subset, plan.epochs.seed)
         files = files.chosen(chosen)
 
-    broken = BrokenFiles(files.paths, channels, max_pixels, on_error)
+    broken = BrokenFiles(files.paths, channels, max_pixels, on_error, value_range or DEEP_RANGE)
     for folder, reason in unreadable.items():
         broken.note(folder, reason)
     broken.check_first()
+    warn_of_deep(files.paths, max_pixels, value_range)
     dataset = batched(ImageFiles(files, broken, training=training), plan)
     dataset.file_paths = files.paths
     dataset.broken_files = broken.reasons

@@ -38,8 +38,7 @@ class ImageFiles(IndexedSource):
 
     def open_image(self, record: tf.Tensor) -> EncodedImage:
         """Return the image of an index, of which the header is read."""
-        contents = tf.io.read_file(self.paths[record])
-        return EncodedImage.open(contents, self.broken.channels, self.broken.max_pixels)
+        return self.broken.open_image(tf.io.read_file(self.paths[record]))
 
     def label(self, record: tf.Tensor) -> tf.Tensor:
         """Return the class of an index."""

@@ -1,15 +1,14 @@
-"""The images of a folder: paths, classes, and an even choice among them."""
+"""The images of a folder: their paths and classes."""
 
 import contextlib
 import os
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_simmim.data.arguments import as_choice
 from keras_simmim.data.reading.formats import EXTENSIONS
+from keras_simmim.data.sources.left_out import nothing_found, warn_of_folders, warn_of_images
 
 
 class Listing(NamedTuple):
@@ -39,13 +38,20 @@ class Listing(NamedTuple):
         )
 
 
-def list_images(path: str, labeled: bool, unreadable: dict[str, str]) -> Listing:
-    """List the images under a folder, sorted by name.
+def list_images(
+    path: str,
+    labeled: bool,
+    unreadable: dict[str, str],
+    class_names: Sequence[str] | None = None,
+) -> Listing:
+    """List the images under a folder, sorted by name, and log what is left out.
 
     Args:
         path: the folder.
-        labeled: True to take the sub-folders as classes if all images lie in sub-folders.
+        labeled: True to take the sub-folders with images as classes if all images lie in
+            sub-folders.
         unreadable: gets the sub-folders that cannot be read, and the reasons.
+        class_names: the classes in the order of their labels, if not that of their names.
 
     Returns:
         The images.
@@ -53,7 +59,8 @@ def list_images(path: str, labeled: bool, unreadable: dict[str, str]) -> Listing
     Raises:
         FileNotFoundError: if there is nothing at `path`.
         NotADirectoryError: if `path` is no folder.
-        ValueError: if there is no image, or if images lie both beside and in sub-folders.
+        ValueError: if there is no image, if images lie both beside and in sub-folders, or if
+            `class_names` lacks one of these.
     """
     if not os.path.exists(path):
         raise FileNotFoundError(f"path must be a folder of images, found nothing at {path!r}.")
@@ -62,54 +69,33 @@ def list_images(path: str, labeled: bool, unreadable: dict[str, str]) -> Listing
     files = list(_walk(path, (os.path.realpath(path),), unreadable))
     images = [file for file in files if file.lower().endswith(EXTENSIONS)]
     if not images:
-        raise ValueError(_nothing_found(path, files))
-    folders = [entry.name for entry in _visible(path) if _is_folder(entry)]
+        raise ValueError(nothing_found(path, files))
+    warn_of_images([file for file in files if not file.lower().endswith(EXTENSIONS)])
     parts = [os.path.relpath(image, path).split(os.sep) for image in images]
     direct = sum(len(part) == 1 for part in parts)
     if not labeled or direct == len(images):
+        if class_names is not None:
+            raise ValueError(
+                f"class_names needs labels='auto' and images in sub-folders of {path!r}, got "
+                f"{list(class_names)!r} without them."
+            )
         return Listing(images, [0] * len(images), None, is_labeled=False)
     if direct:
         raise ValueError(
             f"path {path!r} holds {direct} images beside its sub-folders and "
             f"{len(images) - direct} in them: pass labels=None to take all without labels."
         )
-    index = {name: number for number, name in enumerate(folders)}
-    return Listing(images, [index[part[0]] for part in parts], folders, is_labeled=True)
-
-
-def choose_evenly(classes: list[int], limit: int, seed: int) -> list[int]:
-    """Return `limit` sorted indices at most: random ones, as many from each class as can be."""
-    generator = np.random.default_rng(seed % 2**64)
-    rank = np.empty(len(classes), np.int64)
-    labels = np.asarray(classes)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        rank[generator.permutation(members)] = np.arange(len(members))
-    # One of each class, then a second of each: ties among the last go to random classes.
-    order = np.lexsort((generator.permutation(len(classes)), rank))
-    return sorted(order[:limit].tolist())
-
-
-def choose_subset(
-    classes: list[int], validation_split: float | None, subset: str | None, seed: int
-) -> list[int]:
-    """Return the sorted indices of one side of a split, which takes evenly from the classes."""
-    as_choice("subset", subset, ("training", "validation"))
-    if not isinstance(validation_split, float) or not 0 < validation_split < 1:
+    found = sorted({part[0] for part in parts})
+    names = found if class_names is None else list(class_names)
+    if missing := [name for name in found if name not in names]:
         raise ValueError(
-            f"validation_split must be a number with 0 < split < 1, got {validation_split!r}."
+            f"class_names must hold all folders with images in {path!r}, got {names!r} without "
+            f"{missing!r}."
         )
-    if len(classes) < 2:
-        raise ValueError(f"validation_split needs at least 2 images to split, got {len(classes)}.")
-    # Of n images of a class the i-th is held out where i·split passes a whole number.
-    generator = np.random.default_rng(seed % 2**64)
-    labels = np.asarray(classes)
-    order = np.lexsort((generator.permutation(len(classes)), labels))
-    crossings = np.floor((np.arange(len(classes)) + 1) * validation_split + 1e-9)
-    held_out = np.diff(crossings, prepend=0.0) > 0
-    if not held_out.any():
-        held_out[-1] = True
-    return sorted(order[held_out == (subset == "validation")].tolist())
+    folders = [entry.name for entry in _visible(path) if _is_folder(entry)]
+    warn_of_folders(path, [name for name in folders if name not in names])
+    index = {name: number for number, name in enumerate(names)}
+    return Listing(images, [index[part[0]] for part in parts], names, is_labeled=True)
 
 
 def _visible(path: str) -> list[os.DirEntry[str]]:
@@ -150,13 +136,3 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         # A link that leads nowhere is a broken file, which the report should name.
         return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
     return True
-
-
-def _nothing_found(path: str, files: list[str]) -> str:
-    """Return the message of an error for a folder without images."""
-    wanted = f"no images under {path!r}: looked for {', '.join(EXTENSIONS)}"
-    if not files:
-        return f"{wanted}; found no files at all."
-    endings = Counter(os.path.splitext(file)[1].lower() or "no extension" for file in files)
-    common = ", ".join(f"{ending} ({number})" for ending, number in endings.most_common(5))
-    return f"{wanted}; found {common}."

@@ -13,6 +13,7 @@ from keras_simmim.data.pipeline.plan import Plan
 from keras_simmim.data.pipeline.source import Source
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
 from keras_simmim.data.reading.encoded_image import EncodedImage
+from keras_simmim.data.reading.formats import DEEP_RANGE
 
 
 def from_tfds(
@@ -25,6 +26,7 @@ def from_tfds(
     seed: int = 0,
     limit: int | None = None,
     channels: int = 3,
+    value_range: tuple[float, float] | None = None,
     shuffle_buffer: int = 10_000,
     data_dir: str | os.PathLike[str] | None = None,
     download: bool = True,
@@ -45,6 +47,8 @@ def from_tfds(
         seed: seed of order, crops and flips.
         limit: most images to use, the first ones: TFDS stores its data sets shuffled.
         channels: 3 for color or 1 for gray.
+        value_range: values `(low, high)` of 16-bit images that become 0 and 255, with those beyond
+            clipped; images of 8 bits stay as they are. None: 0 and 65535.
         shuffle_buffer: encoded images among which the next one of a training epoch is drawn.
         data_dir: folder of the prepared data sets, None for that of TFDS.
         download: whether to download and prepare a data set that is not there yet.
@@ -75,6 +79,8 @@ def from_tfds(
     """
     plan = Plan.from_arguments(image_size, batch_size, training=training, seed=seed, **shared)
     channels = arguments.as_choice("channels", channels, (1, 3))
+    if value_range is not None:
+        value_range = arguments.as_value_range(value_range, *DEEP_RANGE)
     buffer = arguments.as_integer("shuffle_buffer", shuffle_buffer, minimum=1)
     stored, class_names, is_labeled = _prepared(name, split, data_dir, download)
     if limit is not None:
@@ -88,6 +94,7 @@ def from_tfds(
         class_names=class_names,
         is_labeled=is_labeled,
         channels=channels,
+        value_range=value_range or DEEP_RANGE,
         buffer=buffer,
     )
     return batched(source, plan)
@@ -102,6 +109,7 @@ class _Stored(Source):
         class_names: names of the labels, or None.
         is_labeled: whether there are labels.
         channels: 3 for color or 1 for gray.
+        value_range: values of 16-bit images that become 0 and 255.
         buffer: images among which the next one of a training epoch is drawn.
     """
 
@@ -113,11 +121,13 @@ class _Stored(Source):
         class_names: list[str] | None,
         is_labeled: bool,
         channels: int,
+        value_range: tuple[float, float],
         buffer: int,
     ) -> None:
         super().__init__(count, class_names=class_names, is_labeled=is_labeled)
         self.stored = stored
         self.channels = channels
+        self.value_range = value_range
         self.buffer = buffer
 
     def records(self, epochs: Epochs, epoch_seed: tf.Tensor) -> tf.data.Dataset:
@@ -130,7 +140,7 @@ class _Stored(Source):
 
     def open_image(self, record: dict[str, tf.Tensor]) -> EncodedImage:
         """Return the image of an example, of which the header is read."""
-        return EncodedImage.open(record["image"], self.channels)
+        return EncodedImage.open(record["image"], self.channels, value_range=self.value_range)
 
     def label(self, record: dict[str, tf.Tensor]) -> tf.Tensor:
         """Return the label of an example."""

@@ -63,12 +63,44 @@ def test_gray_and_floats(textured_images):
         (np.full((2, 8, 8, 3), -1), ValueError, "within 0-255"),
         (np.full((2, 8), 1), ValueError, r"got the shape \(2, 8\)"),
         (np.zeros((0, 8, 8, 3), np.uint8), ValueError, r"got the shape \(0, 8, 8, 3\)"),
-        (np.full((2, 8, 8, 3), "a"), TypeError, "images must be numbers"),
+        (np.full((2, 8, 8, 3), "a"), TypeError, "images must be real numbers, got <U1"),
+        (np.ones((2, 8, 8, 3), complex), TypeError, "images must be real numbers, got complex128"),
     ],
 )
 def test_arrays_out_of_bounds(images, error, match):
     with pytest.raises(error, match=match):
         data.from_arrays(images)
+
+
+@pytest.mark.parametrize(
+    ("values", "value_range", "expected"),
+    [
+        (np.uint16([0, 8, 9, 2048, 4095, 5000]), (0, 4095), [0, 0, 1, 128, 255, 255]),
+        (np.int16([-1000, -999, 0, 1000, 3000]), (-1000, 1000), [0, 0, 128, 255, 255]),
+        (np.float32([-0.5, 0, 0.5, 1, 1.5]), [0, 1], [0, 0, 128, 255, 255]),
+        (np.float64([-1, 0, np.inf]), (np.float32(-1), np.int64(1)), [0, 128, 255]),
+        (np.uint8([0, 10, 20, 30]), (10, 20), [0, 0, 255, 255]),
+    ],
+)
+def test_a_range_becomes_0_to_255(values, value_range, expected):
+    images = np.stack([values, values[::-1]])[:, None]  # two of one row
+    batch = next(iter(data.from_arrays(images, value_range=value_range, training=False)))
+    assert batch.numpy()[:, 0, :, 0].tolist() == [expected, expected[::-1]]
+
+
+def test_what_a_range_cannot_map_is_refused():
+    images = np.ones((2, 8, 8), np.float32)
+    images[1, 3, 3] = np.nan
+    with pytest.raises(ValueError, match="images must be numbers, got NaN among them"):
+        data.from_arrays(images, value_range=(0, 1))
+    with pytest.raises(ValueError, match=r"value_range=\(low, high\) for others"):
+        data.from_arrays(images)
+    for value_range in ((1, 1), (2, 1), (0, np.inf), (np.nan, 1)):
+        with pytest.raises(ValueError, match=r"value_range must satisfy low < high, got \("):
+            data.from_arrays(images, value_range=value_range)
+    for value_range in (255, "01", (0, 1, 2), ("0", "1")):
+        with pytest.raises(TypeError, match=r"value_range must be a pair of numbers \(low, high\)"):
+            data.from_arrays(images, value_range=value_range)
 
 
 def test_labels_out_of_bounds(textured_images):

@@ -169,7 +169,7 @@ def test_cases_hidden_files_and_channels(colored_folder):
 
 
 def test_folders_without_images(tmp_path):
-    with pytest.raises(ValueError, match=r"no images under .* looked for .bmp, .* no files at all"):
+    with pytest.raises(ValueError, match=r"no images under .* looked for .apng, .*no files at all"):
         data.image_folder(tmp_path, 8)
     (tmp_path / "table.csv").write_text("1,2")
     with pytest.raises(ValueError, match=r"found .csv \(1\)"):
@@ -208,6 +208,12 @@ def test_images_beside_folders_are_ambiguous(colored_folder):
         ({"drop_remainder": 1}, TypeError, "drop_remainder must be True or False"),
         ({"on_error": "ignore"}, ValueError, "on_error must be 'skip' or 'raise'"),
         ({"path": 3}, TypeError, "path must be a path"),
+        ({"value_range": (4095, 0)}, ValueError, r"value_range must satisfy 0 <= low < high <= 65"),
+        ({"value_range": (0, 2**16)}, ValueError, r"low < high <= 65535, got \(0, 65536\)"),
+        ({"value_range": 4095}, TypeError, "value_range must be a pair of numbers"),
+        ({"class_names": "ab"}, TypeError, "class_names must be a sequence of strings, got 'ab'"),
+        ({"class_names": ["a", "a"]}, ValueError, "class_names must be different from each other"),
+        ({"class_names": ["a"]}, ValueError, "class_names needs labels='auto' and images in sub-"),
     ],
 )
 def test_arguments_out_of_bounds(colored_folder, arguments, error, match):

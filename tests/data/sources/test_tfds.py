@@ -2,8 +2,10 @@ import builtins
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_simmim import data
+from keras_simmim.data.sources import tfds as source
 
 pytestmark = pytest.mark.any_backend
 
@@ -72,3 +74,15 @@ def test_missing_package(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without_tfds)
     with pytest.raises(ImportError, match=r"pip install keras-simmim\[datasets\]"):
         data.from_tfds("cifar10", "train", 32)
+
+
+def test_16_bits_of_any_range(monkeypatch):
+    values = np.arange(0, 4096, 64, dtype=np.uint16).reshape(8, 8, 1)
+    stored = tf.data.Dataset.from_tensors({"image": tf.io.encode_png(values)})
+    monkeypatch.setattr(source, "_prepared", lambda *_: (stored, None, False))
+    for value_range, high in ((None, 65535), ((0, 4095), 4095)):
+        dataset = data.from_tfds("depth", "train", 8, value_range=value_range, training=False)
+        expected = np.floor(values.astype(int) * 255 / high + 0.5)
+        np.testing.assert_array_equal(next(iter(dataset))[0], np.repeat(expected, 3, axis=-1))
+    with pytest.raises(ValueError, match="value_range must satisfy 0 <= low < high <= 65535"):
+        data.from_tfds("depth", "train", 8, value_range=(-1, 4095))

@@ -1,0 +1,78 @@
+"""Every dtype policy trains, and a first step has about the loss that float32 gives it.
+
+JAX computes float64 in float32 unless JAX_ENABLE_X64 is set before it starts.
+"""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_simmim as ks
+
+pytestmark = pytest.mark.fast_on("torch")
+POLICIES = ["float64", "bfloat16", "mixed_bfloat16", "mixed_float16"]
+
+
+def labelled():
+    """Relative positions, scaled and skipped branches, and labels."""
+    backbone = ks.backbones.ViT(
+        (16, 16, 3),
+        4,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=16,
+        relative_position_bias="shared",
+        class_token=True,
+        layer_scale=0.1,
+    )
+    classifier = ks.heads.ClassificationHead(3, pooling="attention")
+    return ks.SimMIM(backbone, ks.masking.SpatialMasking(0.5, 2), classifier=classifier)
+
+
+def learned():
+    """Windows, masks that are learned in float32, and two modalities."""
+    backbone = ks.backbones.Swin((16, 16, 3), 2, 8, (1, 1), (1, 2), window_size=4)
+    modalities = [ks.masking.Spatial(), ks.masking.Texture("low")]
+    masking = ks.masking.MaskGenerator(modalities, ks.masking.LearnedDraw(), 0.5, block_size=4)
+    return ks.SimMIM(backbone, masking)
+
+
+def visible():
+    """The visible positions alone."""
+    backbone = ks.backbones.ViT((16, 16, 3), 4, 1, 2, 16)
+    return ks.SimMIM(backbone, ks.masking.SpatialMasking(0.5, 2), encode="visible")
+
+
+def losses(make, policy):
+    """Of three steps on the same images."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        keras.utils.set_random_seed(0)
+        model = make()
+    finally:
+        keras.config.set_dtype_policy(before)
+    optimizer = ks.training.SelectiveAdamW(1e-3, global_clipnorm=1.0)
+    if policy == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=4.0)
+    model.compile(optimizer, jit_compile=False)
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), dtype="uint8")
+    labels = np.arange(8) % 3
+    found = [model.train_on_batch(images, labels, return_dict=True) for _ in range(3)]
+    assert int(ops.convert_to_numpy(model.skipped_steps)) == 0
+    assert model.embed(images).dtype == "float32"
+    return [float(ops.convert_to_numpy(logs["loss"])) for logs in found]
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return {make: losses(make, "float32") for make in (labelled, learned, visible)}
+
+
+@pytest.mark.parametrize("make", [labelled, learned, visible])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_policy_trains_as_float32_does(expected, make, policy):
+    found = losses(make, policy)
+    assert found[0] == pytest.approx(expected[make][0], rel=5e-2)
+    assert found == pytest.approx(expected[make], rel=0.15)
