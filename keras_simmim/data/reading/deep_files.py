@@ -1,0 +1,68 @@
+"""16-bit files whose values fill a small part of their range, and so become dark images."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from keras_simmim.data.reading.formats import DEEP_RANGE
+
+LOGGER = logging.getLogger("keras_simmim")
+LOOKED_AT = 8  # files of a data set, spread over it
+BITS = (8, 10, 12, 14)  # of sensors and of converters
+HEADER = 26  # bytes of a PNG up to its number of channels
+
+
+def warn_of_deep(
+    paths: Sequence[str], max_pixels: int, value_range: tuple[float, float] | None
+) -> None:
+    """Log that the range of the values of 16-bit files seems to be another, looking at a few.
+
+    Args:
+        paths: all files of the data set.
+        max_pixels: most pixels that a file may have.
+        value_range: the range that was asked for, None if none was.
+    """
+    deep = [path for path in paths if path.lower().endswith((".png", ".apng"))] or paths
+    places = np.linspace(0, len(deep) - 1, min(LOOKED_AT, len(deep))).astype(int)
+    looked_at = [deep[place] for place in places]
+    largest = {path: value for path in looked_at if (value := _largest(path, max_pixels)) >= 0}
+    if value_range is not None:
+        if not largest:
+            LOGGER.warning(
+                "value_range=%r is for 16-bit PNGs, and none of the %d files looked at is one.",
+                value_range,
+                len(looked_at),
+            )
+        return
+    path = max(largest, key=lambda name: largest[name], default="")
+    value = largest.get(path, 0)
+    if 0 < value < 2 ** BITS[-1]:
+        bits = next(bits for bits in BITS if value < 2**bits)
+        LOGGER.warning(
+            "16-bit images will be dark: of %d looked at the largest value is %d, of %d, in %r. "
+            "If they hold %d bits, pass value_range=(0, %d).",
+            len(largest),
+            value,
+            DEEP_RANGE[1],
+            path,
+            bits,
+            2**bits - 1,
+        )
+
+
+def _largest(path: str, max_pixels: int) -> int:
+    """Return the largest value of a 16-bit PNG but for its alpha, and −1 for anything else."""
+    with contextlib.suppress(OSError, tf.errors.OpError):
+        with open(os.fsencode(path), "rb") as file:
+            head = file.read(HEADER)
+        height, width = (int.from_bytes(head[start : start + 4], "big") for start in (16, 20))
+        if head[:4] == b"\x89PNG" and head[24:25] == b"\x10" and height * width <= max_pixels:
+            contents = tf.io.read_file(os.fsencode(path))
+            values = tf.io.decode_png(contents, dtype=tf.uint16).numpy()
+            channels = values.shape[-1]
+            return int(values[..., : channels - (channels % 2 == 0)].max())
+    return -1
