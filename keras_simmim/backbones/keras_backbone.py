@@ -1,5 +1,6 @@
 """Any functional Keras model as a backbone, cut in two at one of its layers."""
 
+import copy
 from typing import Any
 
 import keras
@@ -43,7 +44,7 @@ class KerasBackbone(Backbone):
         encoder: keras.layers.Layer = model
         if mask_at is not None:
             stem, encoder = _cut(model, mask_at)
-        if len(model.output.shape) == 3:
+        if len(model.outputs[0].shape) == 3:
             encoder = keras.Sequential(
                 [encoder, TokensToMap(image_shape[:2], name="tokens_to_map")], name="encoder"
             )
@@ -71,7 +72,10 @@ class KerasBackbone(Backbone):
     @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> "KerasBackbone":
         """Make a backbone of this configuration, with new weights."""
-        model = keras.saving.deserialize_keras_object(config["model"], custom_objects)
+        # Keras takes out of a configuration what it makes a model of.
+        model = keras.saving.deserialize_keras_object(
+            copy.deepcopy(config["model"]), custom_objects
+        )
         return super().from_config({**config, "model": model}, custom_objects)
 
 

@@ -64,5 +64,9 @@ def check_labeled(name: str, data: Any) -> None:
             raise ValueError(
                 f"{name} must be (images, labels) or a dataset, got {len(data)} parts."
             )
-    elif not isinstance(data.element_spec, tuple) or len(data.element_spec) < 2:
+        return
+    specification = getattr(data, "element_spec", None)
+    if specification is not None and (
+        not isinstance(specification, tuple) or len(specification) < 2
+    ):
         raise ValueError(f"{name} must give (images, labels) batches, got images alone.")

@@ -99,6 +99,20 @@ class MaskGenerator(keras.layers.Layer):
         return whole and self.views == 1 and not self.block_draw.passes_gradient
 
     @property
+    def hides_everything(self) -> bool:
+        """Say whether some view of a built generator has nothing left of an image."""
+        whole = all(modality.hides_all for modality in self.modalities)
+        return whole and max(self.plan.hidden_counts) == self.grid[0] * self.grid[1]
+
+    def check_something_is_visible(self) -> None:
+        """Raise ValueError for a built generator whose masks leave no position visible."""
+        if self.visible_count(self.grid[0] * self.grid[1]) == 0:
+            raise ValueError(
+                f"encode='visible' needs visible blocks, but ratio={self.ratio} hides all "
+                f"{self.grid[0] * self.grid[1]} blocks of block_size={self.block_size}."
+            )
+
+    @property
     def needs_labels(self) -> bool:
         """Say whether only labels may teach the network behind these masks."""
         return self.block_draw.needs_labels

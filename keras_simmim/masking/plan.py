@@ -20,3 +20,10 @@ class Plan(NamedTuple):
     def boundaries(self) -> tuple[int, ...]:
         """Give the rank at which each group ends."""
         return tuple(itertools.accumulate(self.counts))
+
+    @property
+    def hidden_counts(self) -> tuple[int, ...]:
+        """Count the blocks that lose anything in each view."""
+        views = range(len(self.table[0]))
+        groups = list(zip(self.counts, self.table, strict=False))
+        return tuple(sum(c for c, rows in groups if any(rows[view])) for view in views)

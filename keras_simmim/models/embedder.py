@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_simmim.backend.types import Tensor
 from keras_simmim.layers.fitting_images import check_sizes
@@ -73,6 +74,10 @@ class Embedder:
 
 def _predicted(model: keras.Model, images: Any, batch_size: int | None) -> Any:
     """Predict for all images."""
+    if isinstance(images, np.ndarray) and len(images) == 0:
+        # Keras has no outputs then, and fails.
+        empty = [np.zeros((0, *output.shape[1:]), output.dtype) for output in model.outputs]
+        return empty if len(empty) > 1 else empty[0]
     with warnings.catch_warnings():
         # Keras takes the end of data of unknown size for an interruption.
         warnings.filterwarnings("ignore", "Your input ran out of data")

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_simmim.backend.types import Config
+
 
 def as_array(data: Any) -> Any:
     """Return a list as an array; Keras would take it for several inputs."""
@@ -35,3 +37,55 @@ def warn_of_small_pixels(images: Any) -> None:
             "pixels are 0-255, which the model normalizes: multiply them by 255.",
             stacklevel=2,
         )
+
+
+def check_given_labels(labels: Any, num_classes: int, name: str) -> None:
+    """Raise ValueError for an array of labels that are no integers from −1 to num_classes − 1.
+
+    Args:
+        labels: of `fit`, for a model that also learns without labels.
+        num_classes: number of classes.
+        name: of the argument, for the error.
+    """
+    values = np.asarray(labels)
+    if values.dtype.kind not in "iufb" or np.any(values != np.floor(values)):
+        raise ValueError(f"{name} must be integers, -1 for unlabelled, got {values.dtype}.")
+    wrong = np.unique(values[(values < -1) | (values >= num_classes)])
+    if len(wrong):
+        raise ValueError(
+            f"{name} must be from 0 to {num_classes - 1}, or -1 for unlabelled, got "
+            f"{wrong[:10].tolist()}."
+        )
+
+
+def steps_and_batch(arguments: Config) -> tuple[int, int]:
+    """Count the batches of an epoch and the images of a batch.
+
+    Args:
+        arguments: of `fit`, by name.
+
+    Raises:
+        ValueError: for data of unknown length without `steps_per_epoch`.
+    """
+    x, steps = arguments["x"], arguments.get("steps_per_epoch")
+    size = arguments["batch_size"] or 32
+    if hasattr(x, "element_spec"):
+        count = int(x.cardinality()) if steps is None else steps
+        size = x.element_spec[0].shape[0]
+        if size is None:
+            size = next(len(batch[0]) for batch in x.take(1).as_numpy_iterator())
+    elif hasattr(x, "num_batches"):
+        count, size = steps or x.num_batches or -1, len(x[0][0])
+    elif hasattr(x, "shape"):
+        images = len(x) - int(len(x) * (arguments["validation_split"] or 0))
+        count = steps or -(-images // size)
+    else:
+        # A loader of torch is as long as it has batches; a generator has no length.
+        size = getattr(x, "batch_size", None) or size
+        count = steps or (len(x) if hasattr(x, "__len__") else -1)
+    if count < 1:
+        raise ValueError(
+            "recipe='auto' needs to know how many steps there are: x has an unknown length; "
+            "give steps_per_epoch."
+        )
+    return count, size

@@ -11,10 +11,12 @@ from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.data.pipeline.origin import origin
 from keras_simmim.heads import ClassificationHead
+from keras_simmim.models.given_data import steps_and_batch
 from keras_simmim.models.image_model import ImageModel
 from keras_simmim.models.label_metrics import check_loss, label_metrics
 from keras_simmim.models.labels import check_dataset, check_labels
 from keras_simmim.models.pretrained_network import pretrained_network
+from keras_simmim.objectives.integer_labels import integer_labels
 from keras_simmim.training.augmentation import Augmentation
 from keras_simmim.training.class_weight import weights_of_labels
 from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, automatic_recipe
@@ -188,12 +190,11 @@ class ImageClassifier(ImageModel):
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if labels is None:
             raise ValueError("fit and evaluate need labels, got images alone.")
-        labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
-        # A wrong label deep in a data set must not count as none: it makes the loss NaN.
-        known = ops.logical_and(labels >= 0, labels < self.num_classes)
+        labels, factor = integer_labels(labels, self.num_classes)
         is_class = ops.expand_dims(labels, 1) == ops.arange(self.num_classes, dtype="int32")
-        targets = ops.cast(is_class, "float32")
-        targets = ops.where(ops.expand_dims(known, 1), targets, float("nan"))
+        # None may be without a label here.
+        factor = ops.where(labels >= 0, factor, float("nan"))
+        targets = ops.cast(is_class, "float32") * ops.expand_dims(factor, 1)
         if sample_weight is not None:
             # Weights travel with the labels, so that mixing mixes them too.
             targets = targets * ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
@@ -279,20 +280,13 @@ class ImageClassifier(ImageModel):
         is_anew = self.resumed is None and not arguments.get("initial_epoch")
         if self.recipe is not None and (not self.compiled or (self.by_recipe and is_anew)):
             # A recipe's schedule has come to its end with the `fit` that it was made for.
-            self._compile_recipe(
-                x,
-                arguments["batch_size"],
-                arguments["epochs"],
-                arguments.get("steps_per_epoch"),
-            )
+            self._compile_recipe(arguments)
 
-    def _compile_recipe(
-        self, x: Any, batch_size: int | None, epochs: int, steps_per_epoch: int | None
-    ) -> None:
+    def _compile_recipe(self, arguments: Config) -> None:
         recipe = self.recipe
         if not isinstance(recipe, FineTuningRecipe):
-            steps, size = _steps_and_batch(x, batch_size, steps_per_epoch)
-            recipe = automatic_recipe(self.backbone, steps, size, epochs)
+            steps, size = steps_and_batch(arguments)
+            recipe = automatic_recipe(self.backbone, steps, size, arguments["epochs"])
         self.compile(recipe.optimizer(), by_recipe=True)
 
     # ------------------------------------------------------------ making and saving
@@ -363,24 +357,3 @@ class ImageClassifier(ImageModel):
             **self.augmentations,
             "seed": self.seed,
         }
-
-
-def _steps_and_batch(x: Any, batch_size: int | None, steps: int | None) -> tuple[int, int]:
-    """Count the batches of an epoch and the images of a batch."""
-    if hasattr(x, "element_spec"):
-        images = x.element_spec[0]
-        count = int(x.cardinality()) if steps is None else steps
-        size = images.shape[0]
-        if size is None:
-            size = next(len(batch[0]) for batch in x.take(1).as_numpy_iterator())
-    elif hasattr(x, "num_batches"):
-        count, size = steps or x.num_batches or -1, len(x[0][0])
-    else:
-        size = batch_size or 32
-        count = steps or -(-len(x) // size)
-    if count < 1:
-        raise ValueError(
-            "recipe='auto' needs to know how many steps there are: x has an unknown length; "
-            "give steps_per_epoch."
-        )
-    return count, size

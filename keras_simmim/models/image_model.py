@@ -114,7 +114,7 @@ class ImageModel(TrainedModel):
         Returns:
             float32 array (N, D), the mean of the backbone's features over positions.
         """
-        return np.asarray(self.embedder.embed(images, batch_size))
+        return np.asarray(self.embedder.embed(as_array(images), batch_size))
 
     def embed_blocks(self, images: Any, batch_size: int | None = None) -> list[np.ndarray]:
         """Embed images by every block's output.
@@ -129,7 +129,7 @@ class ImageModel(TrainedModel):
         Raises:
             NotImplementedError: for a backbone that does not consist of blocks.
         """
-        return self.embedder.embed_blocks(images, batch_size)
+        return self.embedder.embed_blocks(as_array(images), batch_size)
 
     def embed_labeled(
         self, data: Any, all_blocks: bool = False
@@ -137,8 +137,8 @@ class ImageModel(TrainedModel):
         """Embed images and read their labels in one pass, so that they belong together.
 
         Args:
-            data: (images, labels) arrays, or a `tf.data.Dataset` of such batches, which may be in
-                another order at every iteration.
+            data: (images, labels) arrays, or a `tf.data.Dataset`, a `keras.utils.PyDataset` or a
+                torch DataLoader of such batches, which may be in another order at every iteration.
             all_blocks: whether to embed by every block's output; else by the features.
 
         Returns:
@@ -149,9 +149,26 @@ class ImageModel(TrainedModel):
             NotImplementedError: for blocks of a backbone that does not consist of blocks.
         """
         if isinstance(data, tuple | list):
-            embedded = self.embed_blocks(data[0]) if all_blocks else [self.embed(data[0])]
-            return embedded, np.asarray(data[1])
-        return self.embedder.embed_labeled(data, all_blocks)
+            return self._embedded(data[0], all_blocks), np.asarray(data[1])
+        if hasattr(data, "element_spec"):
+            return self.embedder.embed_labeled(data, all_blocks)
+        batches = data
+        if isinstance(data, keras.utils.PyDataset):
+            batches = (data[index] for index in range(len(data)))
+        parts = [(self._embedded(np.asarray(x), all_blocks), np.asarray(y)) for x, y in batches]
+        embedded = [np.concatenate(each) for each in zip(*(e for e, _ in parts), strict=True)]
+        return embedded, np.concatenate([labels for _, labels in parts])
+
+    def _embedded(self, images: Any, all_blocks: bool) -> list[np.ndarray]:
+        return self.embed_blocks(images) if all_blocks else [self.embed(images)]
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Predict as `keras.Model.predict` does, also of a list of images."""
+        return super().predict(as_array(x), *args, **kwargs)
+
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate as `keras.Model.evaluate` does, also lists of images and labels."""
+        return super().evaluate(as_array(x), as_array(y), *args, **kwargs)
 
     # ----------------------------------------------------------------------------- saving
 

@@ -27,6 +27,9 @@ def pretrained_network(source: Any) -> tuple[Backbone, Config]:
         address = os.fspath(source)
         model_file = address if address.endswith(".keras") else newest_model(Path(address))
         source = SimMIM.from_preset(address) if model_file is None else read_keras(model_file)
+        if model_file is not None and model_file != address:
+            # A run that ends takes the averages of its weights, where it has any.
+            source.optimizer.finalize_variable_values(source.trainable_variables)
     if isinstance(source, Backbone):
         return source, {}
     if not isinstance(source, ImageModel):

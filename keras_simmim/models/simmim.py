@@ -1,5 +1,6 @@
 """The whole path, images to loss: stem, masked views, encoder, heads, and what teaches."""
 
+import warnings
 from typing import Any
 
 import keras
@@ -17,6 +18,7 @@ from keras_simmim.layers.initialization import TruncatedNormal
 from keras_simmim.masking import MaskGenerator
 from keras_simmim.masking.views import join_views, split_views
 from keras_simmim.masking.visible import Visible
+from keras_simmim.models.given_data import check_given_labels
 from keras_simmim.models.image_model import ImageModel
 from keras_simmim.models.simmim_arguments import check_arguments
 from keras_simmim.objectives import (
@@ -27,6 +29,7 @@ from keras_simmim.objectives import (
     Reconstruction,
     RunningScale,
 )
+from keras_simmim.objectives.integer_labels import integer_labels
 from keras_simmim.training.class_weight import weights_of_labels
 from keras_simmim.training.measured import Measured
 from keras_simmim.training.tracked_mean import TrackedMean
@@ -152,6 +155,8 @@ class SimMIM(ImageModel):
         on_pixels = self.mask_on == "pixels"
         masked_shape = backbone.image_shape if on_pixels else backbone.stem_shape
         _build(self.mask_generator, (None, *masked_shape))
+        if self.encode == "visible":
+            self.mask_generator.check_something_is_visible()
         self.mask_token = None
         has_token = self.has_mask_token and not on_pixels and self.encode == "all"
         if has_token and self.mask_generator.hides_positions:
@@ -290,7 +295,7 @@ class SimMIM(ImageModel):
         step = self.step if training else ops.minimum(self.step, EVALUATION_STEP)
         found = self.masked_pass(pixels, step, training, labels=labels, weights=weights)
         if training and labels is not None and self.class_weight is not None:
-            flat = ops.reshape(ops.cast(labels, "int32"), (-1,))
+            flat, _ = integer_labels(labels, len(self.class_weight))
             found = found._replace(label_weights=weights_of_labels(flat, self.class_weight))
 
         total = ops.zeros(()) + sum(self.losses)
@@ -324,6 +329,29 @@ class SimMIM(ImageModel):
                 "see reconstruction_weight and classification_weight."
             )
         super().compile(optimizer, loss, **kwargs)
+
+    def before_fit(self, arguments: Config) -> None:
+        """Look at the images, at the labels, where they are arrays, and at what masks leave.
+
+        Args:
+            arguments: of `fit`, by name.
+
+        Raises:
+            ValueError: for labels that are no classes.
+        """
+        super().before_fit(arguments)
+        labels = arguments["y"]
+        if self.classifier is not None and isinstance(labels, np.ndarray) and labels.ndim == 1:
+            check_given_labels(labels, self.classifier.num_classes, "y")
+        generator = self.mask_generator
+        if self.reconstructs and generator.hides_everything:
+            rows, columns = generator.grid
+            warnings.warn(
+                f"{type(generator).__name__} hides all {rows * columns} blocks of an image, so "
+                "that nothing is left to predict them from: take smaller blocks (block_size="
+                f"{generator.block_size}) or a smaller ratio ({generator.ratio}).",
+                stacklevel=3,
+            )
 
     def reconstruct(self, images: Any, step: int = 0) -> dict[str, np.ndarray]:
         """Show what the model sees and fills in.

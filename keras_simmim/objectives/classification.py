@@ -5,6 +5,7 @@ from collections.abc import Callable
 from keras import ops
 
 from keras_simmim.backend.types import Tensor
+from keras_simmim.objectives.integer_labels import integer_labels
 from keras_simmim.objectives.masked_pass import MaskedPass
 from keras_simmim.objectives.objective import Measure, Objective
 
@@ -37,20 +38,17 @@ class Classification(Objective):
     def measure(self, masked_pass: MaskedPass, training: bool) -> dict[str, Measure]:
         """Measure the labelled images of a batch; empty for a batch without labels.
 
+        A label that is no class makes the loss NaN.
+
         Raises:
             ValueError: for labels of another shape than (B,) or (B, 1), such as one-hot ones.
         """
         labels = masked_pass.labels
         if labels is None:
             return {}
-        if len(labels.shape) > 1 and labels.shape[-1] != 1:
-            raise ValueError(
-                "labels must be integers (B,), -1 for unlabelled; got labels of shape "
-                f"{tuple(labels.shape)}."
-            )
-        labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
         logits = self.logits_of(masked_pass, training)
-        entropy = ops.sparse_categorical_crossentropy(
+        labels, factor = integer_labels(labels, logits.shape[-1])
+        entropy = factor * ops.sparse_categorical_crossentropy(
             ops.maximum(labels, 0), logits, from_logits=True
         )
         named = ops.cast(ops.argmax(logits, axis=-1), "int32")

@@ -1,5 +1,6 @@
 """Resuming of interrupted runs."""
 
+import dataclasses
 import itertools
 import logging
 import os
@@ -29,7 +30,7 @@ class Resumed(NamedTuple):
     path: Path
 
 
-def resume(directory: str | os.PathLike[str]) -> Resumed | None:
+def resume(directory: str | os.PathLike[str], whole_epochs: bool = False) -> Resumed | None:
     """Read the newest checkpoint of an interrupted run that `callbacks.Checkpoint` wrote.
 
     With data of the same seed, the run goes on as if it had never stopped: weights, optimizer,
@@ -40,6 +41,9 @@ def resume(directory: str | os.PathLike[str]) -> Resumed | None:
 
     Args:
         directory: that of `callbacks.Checkpoint`.
+        whole_epochs: whether an epoch that was interrupted begins anew, for data that cannot go on
+            in its middle, such as a DataLoader of torch; what was learned from its first batches
+            stays learned.
 
     Returns:
         The run; None if there is no checkpoint yet.
@@ -86,6 +90,8 @@ def resume(directory: str | os.PathLike[str]) -> Resumed | None:
             state.restore_seeds(model)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
+        if whole_epochs and state.batch:
+            state = dataclasses.replace(state, batch=0)
         model.resumed = state
         return Resumed(model, state.epoch, state.batch, state.step, path)
     if reasons:

@@ -38,7 +38,7 @@ class RunState:
             epoch=epoch,
             batch=batch,
             step=int(ops.convert_to_numpy(model.step)),
-            metrics=_values(model.metrics_variables),
+            metrics=_values(model.saved_metrics_variables),
             seeds=_values(_seed_variables(model)),
             backend_seed=model.backend_seed or 0,
             iterations=_iterations(model),
@@ -97,7 +97,7 @@ class RunState:
         Raises:
             ValueError: for a model with other metrics.
         """
-        _assign("metrics", model.metrics_variables, self.metrics)
+        _assign("metrics", model.saved_metrics_variables, self.metrics)
 
 
 def _iterations(model: Any) -> int:

@@ -160,8 +160,19 @@ class TrainedModel(step.TrainStep, keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """List what `fit` logs and resets."""
-        return [*self.trackers, *self.user_metrics.metrics]
+        """List what `fit` logs and resets, behind all else what evaluations do not have.
+
+        `metrics_names` then also names what `evaluate` gives, one by one.
+        """
+        trained = [each for each in self.trackers if each.name == "gradient_norm"]
+        others = [each for each in self.trackers if each.name != "gradient_norm"]
+        return [*others, *self.user_metrics.metrics, *trained]
+
+    @property
+    def saved_metrics_variables(self) -> list[keras.Variable]:
+        """List the variables of all metrics in the order in which runs are saved."""
+        metrics = [*self.trackers, *self.user_metrics.metrics]
+        return [variable for metric in metrics for variable in metric.variables]
 
     # ------------------------------------------------------------------------- compile and fit
 
@@ -202,11 +213,12 @@ class TrainedModel(step.TrainStep, keras.Model):
         self.asked_jit_compile = jit_compile
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
-        if self.compute_dtype == "float16" and not scaled:
+        layers = [each for each in self._flatten_layers() if each.compute_dtype == "float16"]
+        if layers and not scaled:
             warnings.warn(
-                f"training in {self.dtype_policy.name!r} without a loss scale loses small "
-                "gradients and divides by zero; use the policy 'mixed_float16', which scales the "
-                "loss, or 'mixed_bfloat16', which need not.",
+                f"training {layers[0].name!r} in {layers[0].dtype_policy.name!r} without a loss "
+                "scale loses small gradients and divides by zero; use the policy "
+                "'mixed_float16', which scales the loss, or 'mixed_bfloat16', which need not.",
                 stacklevel=2,
             )
         take_depths(self.optimizer, self)
@@ -303,12 +315,24 @@ class TrainedModel(step.TrainStep, keras.Model):
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             given = keras.tree.flatten(callbacks or [])
             before = [EmptyMeans(given), unfinished, SeedSteps()]
-            arguments["callbacks"] = [*before, *given, guard, SaveLast()]
+            arguments["callbacks"] = [*before, *given, guard, SaveLast(given)]
             self.saves = []
         self._begin_averages()
         history = super().fit(**arguments)
         guard.raise_if_stopped()
         return history
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Take one step as `keras.Model.train_on_batch` does; for class weights see `fit`."""
+        self._take_class_weight(class_weight)
+        return super().train_on_batch(x, y, sample_weight, return_dict=return_dict)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Measure the losses as `keras.Model.evaluate` does, whose arguments it takes.
@@ -362,8 +386,17 @@ class TrainedModel(step.TrainStep, keras.Model):
                 given["epoch"], wanted["epoch"] = epochs.epoch, state.epoch
             if given != wanted:
                 self.resumed = state
+                advice = ""
+                if origin(arguments["x"], "epochs") is None and state.batch:
+                    advice = (
+                        " Only data of ks.data go on in the middle of an epoch: of arrays, "
+                        "ks.data.from_arrays(x, y, batch_size, epoch=run.epoch, "
+                        "first_batch=run.batch). To begin the epoch anew with others, say "
+                        "ks.training.resume(directory, whole_epochs=True)."
+                    )
                 raise ValueError(
                     f"the resumed run goes on with {wanted} of fit and of its data, got {given}."
+                    f"{advice}"
                 )
         return UnfinishedEpoch(state, first_batch, epochs, steps)
 

@@ -134,7 +134,7 @@ def test_pixels_of_a_data_set_are_looked_at(classifier, containers, images):
 
 
 def test_a_recipe_begins_anew_with_every_fit(images, tmp_path):
-    model = ks.ImageClassifier(backbone(), 3, recipe="auto")
+    model = ks.ImageClassifier(backbone(), 3, recipe="auto", rand_augment=0)
     rates = []
     note = keras.callbacks.LambdaCallback(
         on_train_batch_begin=lambda batch, logs: rates.append(

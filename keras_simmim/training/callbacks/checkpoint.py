@@ -30,7 +30,8 @@ class Checkpoint(keras.callbacks.Callback):
     Raises:
         ValueError: for `every` or `keep` below 1; as training begins, for a directory with
             checkpoints of later steps, which are another run's, or for `every` where `fit` has
-            `steps_per_epoch`.
+            `steps_per_epoch`; as it saves, for checkpoints that another run has written.
+        OSError: as training begins, for a directory that cannot be written to.
 
     Example:
     ```python
@@ -74,7 +75,11 @@ class Checkpoint(keras.callbacks.Callback):
                 f"model has {self._step} steps behind it: go on with ks.training.resume, or "
                 "choose another directory."
             )
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if not os.access(self.directory, os.W_OK):
+            raise PermissionError(f"directory {str(self.directory)!r} cannot be written to.")
         checkpoint_files.remove_unfinished(self.directory)
+        self._known = set(checkpoint_files.checkpoints(self.directory))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start to count the epoch's batches, where an interrupted epoch stopped."""
@@ -107,5 +112,13 @@ class Checkpoint(keras.callbacks.Callback):
             self.model.saves.append(save)
 
     def _save(self, epoch: int, batch: int) -> None:
+        others = set(checkpoint_files.checkpoints(self.directory)) - self._known
+        if others:
+            raise ValueError(
+                f"directory {str(self.directory)!r} has checkpoints of steps {sorted(others)} that "
+                "another run has written since this one began: choose another directory for one "
+                "of them."
+            )
         checkpoint_files.write(self.model, self.directory, epoch, batch)
+        self._known.add(int(ops.convert_to_numpy(self.model.step)))
         checkpoint_files.remove_all_but(self.directory, self.keep)

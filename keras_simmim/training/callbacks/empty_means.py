@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 LOGGER = logging.getLogger("keras_simmim")
 
@@ -39,14 +40,12 @@ class EmptyMeans(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Leave out what is the mean of nothing."""
-        for name in [name for name, value in (logs or {}).items() if math.isnan(value)]:
+        for name in _empty(logs):
             del (logs or {})[name]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Say once why there are NaNs among the logs of the epoch."""
-        logs = logs or {}
-        empty = {name for name, value in logs.items() if value is not None and math.isnan(value)}
-        empty = {name for name in empty if not name.startswith("val_")} - self._explained
+        empty = {name for name in _empty(logs) if not name.startswith("val_")} - self._explained
         if "loss" in empty:
             scaled = isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer)
             normal = " The first steps in mixed_float16 are: its loss scale is still being found."
@@ -63,3 +62,12 @@ class EmptyMeans(keras.callbacks.Callback):
                 ", ".join(sorted(empty)),
             )
         self._explained |= empty
+
+
+def _empty(logs: dict[str, Any] | None) -> list[str]:
+    """List the logs that are NaN, as a whole where they are vectors."""
+    return [
+        name
+        for name, value in (logs or {}).items()
+        if isinstance(value, float | np.ndarray) and np.all(np.isnan(value))
+    ]

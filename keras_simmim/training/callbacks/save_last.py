@@ -1,5 +1,6 @@
 """Saves that wait until all other callbacks are done."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,7 +10,16 @@ class SaveLast(keras.callbacks.Callback):
     """Perform what `Checkpoint` asked for, behind all callbacks of the user.
 
     What those have written is then there when a checkpoint counts it. `fit` has one of its own.
+
+    Args:
+        callbacks: those of the user. A checkpoint has weights and averages in their own places,
+            also where a `keras.callbacks.SwapEMAWeights` has exchanged them.
     """
+
+    def __init__(self, callbacks: Sequence[Any] = ()) -> None:
+        super().__init__()
+        swapping = keras.callbacks.SwapEMAWeights
+        self.swaps: list[Any] = [each for each in callbacks if isinstance(each, swapping)]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, if it was asked for in this step."""
@@ -21,5 +31,10 @@ class SaveLast(keras.callbacks.Callback):
 
     def _save(self) -> None:
         saves = self.model.saves
+        swapped = [each for each in self.swaps if saves and each._ema_weights_in_model]
+        for each in swapped:
+            each._swap_variables()
         while saves:
             saves.pop(0)()
+        for each in swapped:
+            each._swap_variables()

@@ -43,6 +43,11 @@ class StepLosses(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Read what earlier runs recorded, and drop the steps that are to be repeated."""
+        if self.model.steps_per_execution != 1:
+            raise ValueError(
+                "StepLosses needs compile(steps_per_execution=1): Keras gives no losses of single "
+                f"steps with steps_per_execution={self.model.steps_per_execution}."
+            )
         steps = _number(self.model.step)
         self._skipped = _number(self.model.skipped_steps)
         self.losses = _recorded(self.path)[:steps]

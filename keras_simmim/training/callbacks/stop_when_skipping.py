@@ -31,16 +31,23 @@ class StopWhenSkipping(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start from the count of steps that earlier runs skipped."""
-        self._batches = 0
+        self._since = 0
         self._skipped = float(keras.ops.convert_to_numpy(self.model.skipped_steps))
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count the epoch's batches from its first."""
+        self._last = -1
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Stop, if all steps since the last reading were skipped."""
-        self._batches += 1
-        if self.steps is None or self._batches % self.steps:
+        # One call may be for several steps: see `steps_per_execution`.
+        self._since += batch - self._last
+        self._last = batch
+        if self.steps is None or self._since < self.steps:
             return
+        since, self._since = self._since, 0
         skipped = float((logs or {})["skipped_steps"])
-        if skipped - self._skipped >= self.steps:
+        if skipped - self._skipped >= since:
             self.stopped = True
             self.model.stop_training = True
         self._skipped = skipped
@@ -55,7 +62,8 @@ class StopWhenSkipping(keras.callbacks.Callback):
         if self.stopped:
             raise FloatingPointError(
                 f"the last {self.steps} steps had a loss or gradients that are not finite and "
-                "were skipped; the model is as it was before them. Look for NaN in the images, "
+                "were skipped; the model is as it was before them. Look for NaN in the images and "
+                "for labels that are no classes, "
                 "lower the learning rate, clip gradients (global_clipnorm), or compute in "
                 "bfloat16 instead of float16. compile(stop_after_skipped=None) goes on."
             )
