@@ -8,6 +8,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-versi
 BACKENDS := tensorflow jax torch
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 20
 
+# One half after the other: TensorFlow and JAX keep some of what they have traced, and no process is
+# to need more than two gigabytes.
+FIRST := tests/models tests/training
+REST := $(FIRST:%=--ignore=%)
+
 .PHONY: train test $(BACKENDS:%=test-%) test-long $(BACKENDS:%=test-long-%) lint bench clean
 
 train: $(VENV)/.train
@@ -24,10 +29,12 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 $(BACKENDS:%=test-%): test-%: $(VENV)/.test
-	KERAS_BACKEND=$* $(PYTEST)
+	KERAS_BACKEND=$* $(PYTEST) $(FIRST)
+	KERAS_BACKEND=$* $(PYTEST) $(REST)
 
 $(BACKENDS:%=test-long-%): test-long-%: $(VENV)/.all
-	KERAS_BACKEND=$* $(PYTEST) -m long
+	KERAS_BACKEND=$* $(PYTEST) -m long $(FIRST)
+	KERAS_BACKEND=$* $(PYTEST) -m long $(REST)
 
 # Every question of benchmarks/README.md that is about time, in 40 minutes; OFFICIAL is a checkout
 # of microsoft/SimMIM.

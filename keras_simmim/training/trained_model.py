@@ -278,7 +278,7 @@ class TrainedModel(step.TrainStep, keras.Model):
             callbacks: one, or a list.
             validation_split: as for `keras.Model.fit`.
             validation_data: as for `keras.Model.fit`.
-            shuffle: whether arrays are shuffled, which they are if None.
+            shuffle: whether arrays and a `PyDataset` are shuffled, which they are if None.
             class_weight: factors of the classification loss by class, 1 for those that are not
                 named. Images without a label have none, and other losses are not touched.
             sample_weight: what each image counts, for arrays.
@@ -302,7 +302,7 @@ class TrainedModel(step.TrainStep, keras.Model):
             "callbacks": callbacks,
             "validation_split": validation_split,
             "validation_data": validation_data,
-            "shuffle": not hasattr(x, "element_spec") if shuffle is None else shuffle,
+            "shuffle": _shuffles(x) if shuffle is None else shuffle,
             "sample_weight": sample_weight,
             **kwargs,
         }
@@ -414,3 +414,9 @@ class TrainedModel(step.TrainStep, keras.Model):
     def compile_from_config(self, config: Config) -> None:
         """Compile as a saved model was compiled."""
         self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+def _shuffles(data: Any) -> bool:
+    """Tell whether Keras is to shuffle data; data sets and loaders have an order of their own."""
+    own_order = hasattr(data, "element_spec") or hasattr(data, "batch_sampler")
+    return not own_order

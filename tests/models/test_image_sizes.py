@@ -8,6 +8,7 @@ from keras import ops
 import keras_simmim as ks
 from keras_simmim.models.normalization import Normalize
 
+pytestmark = pytest.mark.fast_on("torch", "tensorflow")
 WRONG = {
     "larger": (6, 32, 48, 3),
     "of as many patches as two": (6, 16, 48, 3),

@@ -7,6 +7,7 @@ from keras import ops
 
 import keras_simmim as ks
 
+pytestmark = pytest.mark.fast_on("torch")
 LABELS = np.arange(8) % 3
 
 

@@ -7,6 +7,8 @@ from keras import ops
 
 import keras_simmim as ks
 
+pytestmark = pytest.mark.fast_on("torch", "tensorflow")
+
 
 def multimodal():
     """Running scales, learned masks and statistics of the batch."""

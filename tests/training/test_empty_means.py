@@ -9,6 +9,7 @@ import pytest
 
 import keras_simmim as ks
 
+pytestmark = pytest.mark.fast_on("torch", "tensorflow")
 POISONED = np.full((8, 16, 24, 3), np.nan, "float32")
 
 

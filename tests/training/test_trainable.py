@@ -8,6 +8,8 @@ from keras import ops
 import keras_simmim as ks
 from keras_simmim.layers.frozen_parts import freeze_parts, frozen_parts
 
+pytestmark = pytest.mark.fast_on("torch", "jax")
+
 
 def backbone():
     return ks.backbones.ViT((16, 24, 3), 4, num_layers=2, num_heads=2, hidden_dim=16)
