@@ -8,10 +8,14 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-versi
 BACKENDS := tensorflow jax torch
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 20
 
-# One half after the other: TensorFlow and JAX keep some of what they have traced, and no process is
-# to need more than two gigabytes.
-FIRST := tests/models tests/training
-REST := $(FIRST:%=--ignore=%)
+# TensorFlow and JAX keep some of what they have traced, and no process is to need more than two
+# gigabytes: one part of the tests after the other. A comma stands for a space.
+PARTS := tests/models tests/training --ignore=tests/models,--ignore=tests/training
+PARTS_tensorflow := $(PARTS)
+PARTS_jax := $(PARTS)
+PARTS_torch := tests
+in_parts = set -e; for part in $(PARTS_$(1)); do KERAS_BACKEND=$(1) $(PYTEST) $(2) $${part/,/ }; done
+SHELL := bash
 
 .PHONY: train test $(BACKENDS:%=test-%) test-long $(BACKENDS:%=test-long-%) lint bench clean
 
@@ -29,12 +33,10 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 $(BACKENDS:%=test-%): test-%: $(VENV)/.test
-	KERAS_BACKEND=$* $(PYTEST) $(FIRST)
-	KERAS_BACKEND=$* $(PYTEST) $(REST)
+	$(call in_parts,$*)
 
 $(BACKENDS:%=test-long-%): test-long-%: $(VENV)/.all
-	KERAS_BACKEND=$* $(PYTEST) -m long $(FIRST)
-	KERAS_BACKEND=$* $(PYTEST) -m long $(REST)
+	$(call in_parts,$*,-m long)
 
 # Every question of benchmarks/README.md that is about time, in 40 minutes; OFFICIAL is a checkout
 # of microsoft/SimMIM.

@@ -6,6 +6,8 @@ import pytest
 
 import keras_simmim as ks
 
+pytestmark = pytest.mark.fast_on("torch", "tensorflow")
+
 
 @pytest.fixture
 def channels_first():

@@ -7,7 +7,7 @@ from keras import ops
 
 import keras_simmim as ks
 
-pytestmark = pytest.mark.fast_on("torch", "tensorflow")
+pytestmark = pytest.mark.fast_on("torch")
 WEIGHTS = {0: 2.0, 2: 0.5}
 
 

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+pytestmark = pytest.mark.fast_on("torch", "jax")
+
 
 class Interrupted(keras.callbacks.Callback):
     """Stops the run in the third step, as Ctrl-C does, and keeps the weights that it saw."""

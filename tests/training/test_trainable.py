@@ -8,7 +8,7 @@ from keras import ops
 import keras_simmim as ks
 from keras_simmim.layers.frozen_parts import freeze_parts, frozen_parts
 
-pytestmark = pytest.mark.fast_on("torch", "jax")
+pytestmark = pytest.mark.fast_on("torch", "tensorflow")
 
 
 def backbone():
