@@ -417,6 +417,5 @@ class TrainedModel(step.TrainStep, keras.Model):
 
 
 def _shuffles(data: Any) -> bool:
-    """Tell whether Keras is to shuffle data; data sets and loaders have an order of their own."""
-    own_order = hasattr(data, "element_spec") or hasattr(data, "batch_sampler")
-    return not own_order
+    """Tell whether Keras is to shuffle data; data sets, loaders and generators have an order."""
+    return hasattr(data, "shape") or isinstance(data, list | keras.utils.PyDataset)
