@@ -9,7 +9,7 @@ from PIL import Image
 
 from keras_simmim import data
 
-pytestmark = pytest.mark.any_backend
+pytestmark = [pytest.mark.any_backend, pytest.mark.long]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from keras_simmim.data.geometry.boxes import whole_box
 from keras_simmim.data.reading.encoded_image import EncodedImage
 from keras_simmim.data.reading.exif import BLOCKS, stated_orientation
 
-pytestmark = pytest.mark.any_backend
+pytestmark = [pytest.mark.any_backend, pytest.mark.long]
 
 SMOOTH = np.add.outer(4 * np.arange(24), 2 * np.arange(40)).astype(np.uint8)
 PHOTOGRAPH = np.stack([SMOOTH, SMOOTH[::-1], SMOOTH[:, ::-1]], axis=-1)
