@@ -10,11 +10,12 @@ PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 
 
 # TensorFlow and JAX keep some of what they have traced, and no process is to need more than two
 # gigabytes: one part of the tests after the other. A comma stands for a space.
-PARTS := tests/models tests/training --ignore=tests/models,--ignore=tests/training
-PARTS_tensorflow := $(PARTS)
-PARTS_jax := $(PARTS)
+REST := --ignore=tests/models,--ignore=tests/training
+CLASSIFIER := tests/models/test_image_classifier.py
+PARTS_tensorflow := tests/models tests/training $(REST)
+PARTS_jax := tests/models,--ignore=$(CLASSIFIER) tests/training,$(CLASSIFIER) $(REST)
 PARTS_torch := tests
-in_parts = set -e; for part in $(PARTS_$(1)); do KERAS_BACKEND=$(1) $(PYTEST) $(2) $${part/,/ }; done
+in_parts = set -e; for part in $(PARTS_$(1)); do KERAS_BACKEND=$(1) $(PYTEST) $(2) $${part//,/ }; done
 SHELL := bash
 
 .PHONY: train test $(BACKENDS:%=test-%) test-long $(BACKENDS:%=test-long-%) lint bench clean
