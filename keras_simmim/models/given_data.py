@@ -39,25 +39,6 @@ def warn_of_small_pixels(images: Any) -> None:
         )
 
 
-def check_given_labels(labels: Any, num_classes: int, name: str) -> None:
-    """Raise ValueError for an array of labels that are no integers from −1 to num_classes − 1.
-
-    Args:
-        labels: of `fit`, for a model that also learns without labels.
-        num_classes: number of classes.
-        name: of the argument, for the error.
-    """
-    values = np.asarray(labels)
-    if values.dtype.kind not in "iufb" or np.any(values != np.floor(values)):
-        raise ValueError(f"{name} must be integers, -1 for unlabelled, got {values.dtype}.")
-    wrong = np.unique(values[(values < -1) | (values >= num_classes)])
-    if len(wrong):
-        raise ValueError(
-            f"{name} must be from 0 to {num_classes - 1}, or -1 for unlabelled, got "
-            f"{wrong[:10].tolist()}."
-        )
-
-
 def steps_and_batch(arguments: Config) -> tuple[int, int]:
     """Count the batches of an epoch and the images of a batch.
 

@@ -7,17 +7,22 @@ import numpy as np
 from keras_simmim.data.pipeline.origin import origin
 
 
-def check_labels(labels: Any, num_classes: int, name: str) -> None:
+def check_labels(labels: Any, num_classes: int, name: str, unlabelled: bool = False) -> None:
     """Raise ValueError for labels that are not integers from 0 to num_classes − 1.
 
     Args:
         labels: array of labels.
         num_classes: number of classes.
         name: of the argument, for the error.
+        unlabelled: whether images may be without a label, -1, and whole numbers of any type.
     """
     values = np.asarray(labels)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
+    if unlabelled and values.ndim == 1:
+        values = values[values != -1]
+        if values.dtype.kind == "f" and np.all(values == np.floor(values)):
+            values = values.astype("int64")
     if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
         raise ValueError(
             f"{name} must be integers (N,) from 0 to {num_classes - 1}, got {values.dtype} of "

@@ -1,6 +1,5 @@
 """The whole path, images to loss: stem, masked views, encoder, heads, and what teaches."""
 
-import warnings
 from typing import Any
 
 import keras
@@ -18,9 +17,9 @@ from keras_simmim.layers.initialization import TruncatedNormal
 from keras_simmim.masking import MaskGenerator
 from keras_simmim.masking.views import join_views, split_views
 from keras_simmim.masking.visible import Visible
-from keras_simmim.models.given_data import check_given_labels
 from keras_simmim.models.image_model import ImageModel
-from keras_simmim.models.simmim_arguments import check_arguments
+from keras_simmim.models.labels import check_labels
+from keras_simmim.models.simmim_arguments import check_arguments, warn_of_nothing_visible
 from keras_simmim.objectives import (
     Classification,
     MaskedPass,
@@ -341,17 +340,10 @@ class SimMIM(ImageModel):
         """
         super().before_fit(arguments)
         labels = arguments["y"]
-        if self.classifier is not None and isinstance(labels, np.ndarray) and labels.ndim == 1:
-            check_given_labels(labels, self.classifier.num_classes, "y")
-        generator = self.mask_generator
-        if self.reconstructs and generator.hides_everything:
-            rows, columns = generator.grid
-            warnings.warn(
-                f"{type(generator).__name__} hides all {rows * columns} blocks of an image, so "
-                "that nothing is left to predict them from: take smaller blocks (block_size="
-                f"{generator.block_size}) or a smaller ratio ({generator.ratio}).",
-                stacklevel=3,
-            )
+        if self.classifier is not None and isinstance(labels, np.ndarray):
+            check_labels(labels, self.classifier.num_classes, "y", unlabelled=True)
+        if self.reconstructs:
+            warn_of_nothing_visible(self.mask_generator)
 
     def reconstruct(self, images: Any, step: int = 0) -> dict[str, np.ndarray]:
         """Show what the model sees and fills in.

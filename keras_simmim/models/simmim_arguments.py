@@ -1,5 +1,6 @@
 """Which parts of a SimMIM go together."""
 
+import warnings
 from typing import Any
 
 from keras_simmim.heads.head import fills_in
@@ -41,6 +42,22 @@ def check_arguments(model: Any) -> None:
         )
     if model.encode == "visible":
         _check_visible(model)
+
+
+def warn_of_nothing_visible(generator: Any) -> None:
+    """Warn of masks that hide all of an image.
+
+    Args:
+        generator: a `MaskGenerator` that is built.
+    """
+    if generator.hides_everything:
+        rows, columns = generator.grid
+        warnings.warn(
+            f"{type(generator).__name__} hides all {rows * columns} blocks of an image, so that "
+            "nothing is left to predict them from: take smaller blocks (block_size="
+            f"{generator.block_size}) or a smaller ratio ({generator.ratio}).",
+            stacklevel=4,
+        )
 
 
 def _check_visible(model: Any) -> None:

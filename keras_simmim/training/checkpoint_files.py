@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,33 @@ def newest_model(directory: Path) -> Path | None:
     Raises:
         ValueError: if all checkpoints are damaged, with the reason of each.
     """
-    found = checkpoints(directory) or checkpoints(directory / "checkpoints")
+    folder = directory if checkpoints(directory) else directory / "checkpoints"
+    found = newest_intact(folder, lambda path, error: None)
+    return None if found is None else found[0] / MODEL
+
+
+def newest_intact(
+    directory: Path, leave_out: Callable[[Path, DamagedError], None]
+) -> tuple[Path, RunState] | None:
+    """Find the newest checkpoint whose files are what was written, and read its state.
+
+    Args:
+        directory: of the run's checkpoints.
+        leave_out: is told each newer one that is damaged, and why.
+
+    Returns:
+        Its folder and state; None for a directory without checkpoints.
+
+    Raises:
+        ValueError: if all checkpoints are damaged, with the reason of each.
+    """
     reasons = []
-    for path in reversed(found.values()):
+    for path in reversed(checkpoints(directory).values()):
         try:
-            read_state(path)
+            return path, read_state(path)
         except DamagedError as error:
             reasons.append(f"{path}: {error}")
-        else:
-            return path / MODEL
+            leave_out(path, error)
     if reasons:
         raise ValueError("all checkpoints are damaged: " + " ".join(reasons))
     return None

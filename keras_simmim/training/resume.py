@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from keras_simmim.training.checkpoint_files import MODEL, DamagedError, checkpoints, read_state
+from keras_simmim.training.checkpoint_files import MODEL, DamagedError, newest_intact
 
 LOGGER = logging.getLogger("keras_simmim")
 
@@ -74,32 +74,25 @@ def resume(directory: str | os.PathLike[str], whole_epochs: bool = False) -> Res
     # The models themselves import this package.
     from keras_simmim.training.keras_file import read_keras
 
-    directory = Path(directory)
-    reasons: list[str] = []
-    for path in reversed(checkpoints(directory).values()):
-        try:
-            state = read_state(path)
-        except DamagedError as error:
-            reasons.append(f"{path}: {error}")
-            LOGGER.warning("The checkpoint %s is damaged and left out: %s", path, error)
-            _set_aside(path)
-            continue
-        model = read_keras(path / MODEL)
-        try:
-            state.check_optimizer(model)
-            state.restore_seeds(model)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
-        if whole_epochs and state.batch:
-            state = dataclasses.replace(state, batch=0)
-        model.resumed = state
-        return Resumed(model, state.epoch, state.batch, state.step, path)
-    if reasons:
-        raise ValueError("all checkpoints are damaged: " + " ".join(reasons))
-    return None
+    found = newest_intact(Path(directory), _set_aside)
+    if found is None:
+        return None
+    path, state = found
+    model = read_keras(path / MODEL)
+    try:
+        state.check_optimizer(model)
+        state.restore_seeds(model)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if whole_epochs and state.batch:
+        state = dataclasses.replace(state, batch=0)
+    model.resumed = state
+    return Resumed(model, state.epoch, state.batch, state.step, path)
 
 
-def _set_aside(path: Path) -> None:
+def _set_aside(path: Path, error: DamagedError) -> None:
+    """Say that a checkpoint is damaged, and give it another name."""
+    LOGGER.warning("The checkpoint %s is damaged and left out: %s", path, error)
     names = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
     places = (path.with_name(f"damaged-{path.name}{name}") for name in names)
     try:

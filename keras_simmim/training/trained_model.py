@@ -9,13 +9,12 @@ from keras import ops
 
 from keras_simmim.backend import kernels, step
 from keras_simmim.backend.types import Config, Tensor
-from keras_simmim.data.pipeline.origin import has_all_batches, origin
 from keras_simmim.training.callbacks.empty_means import EmptyMeans
 from keras_simmim.training.callbacks.save_last import SaveLast
 from keras_simmim.training.callbacks.seed_steps import SeedSteps
 from keras_simmim.training.callbacks.stop_when_skipping import StopWhenSkipping
-from keras_simmim.training.callbacks.unfinished_epoch import UnfinishedEpoch
 from keras_simmim.training.class_weight import check_class_weight
+from keras_simmim.training.going_on import unfinished_epoch
 from keras_simmim.training.measured import Measured
 from keras_simmim.training.run_state import RunState
 from keras_simmim.training.selective_adamw import take_depths
@@ -309,7 +308,9 @@ class TrainedModel(step.TrainStep, keras.Model):
         self.before_fit(arguments)
         self._assert_compile_called("fit")
         self._take_class_weight(class_weight)
-        unfinished = self._unfinished_epoch(arguments)
+        # A run that may not go on here may do so elsewhere.
+        unfinished = unfinished_epoch(self.resumed, arguments)
+        self.resumed = None
         guard = StopWhenSkipping(self.stop_after_skipped)
         self.saves = None
         if not isinstance(callbacks, keras.callbacks.CallbackList):
@@ -360,45 +361,6 @@ class TrainedModel(step.TrainStep, keras.Model):
             return
         if ops.convert_to_numpy(optimizer.iterations) == 0:
             optimizer._update_model_variables_moving_average(self.trainable_variables)
-
-    def _unfinished_epoch(self, arguments: Config) -> UnfinishedEpoch:
-        """Make what lets `fit` go on in the middle of an epoch, if the data and the model do."""
-        state, self.resumed = self.resumed, None
-        epochs, steps = origin(arguments["x"], "epochs"), arguments.get("steps_per_epoch")
-        first_batch = 0
-        if epochs is not None:
-            first_batch = epochs.first_batch
-            if first_batch and steps:
-                raise ValueError(
-                    "steps_per_epoch cannot be given with data that has a first_batch."
-                )
-            if first_batch:
-                from keras_simmim.data.pipeline.whole_epochs import with_whole_epochs
-
-                arguments["x"] = with_whole_epochs(arguments["x"], epochs)
-            elif not has_all_batches(arguments["x"], "epochs"):
-                # What repeat, take and others make of it has other epochs.
-                epochs = None
-        if state is not None:
-            given = {"initial_epoch": arguments.get("initial_epoch", 0), "first_batch": first_batch}
-            wanted = {"initial_epoch": state.epoch, "first_batch": state.batch}
-            if epochs is not None:
-                given["epoch"], wanted["epoch"] = epochs.epoch, state.epoch
-            if given != wanted:
-                self.resumed = state
-                advice = ""
-                if origin(arguments["x"], "epochs") is None and state.batch:
-                    advice = (
-                        " Only data of ks.data go on in the middle of an epoch: of arrays, "
-                        "ks.data.from_arrays(x, y, batch_size, epoch=run.epoch, "
-                        "first_batch=run.batch). To begin the epoch anew with others, say "
-                        "ks.training.resume(directory, whole_epochs=True)."
-                    )
-                raise ValueError(
-                    f"the resumed run goes on with {wanted} of fit and of its data, got {given}."
-                    f"{advice}"
-                )
-        return UnfinishedEpoch(state, first_batch, epochs, steps)
 
     # ---------------------------------------------------------------------------------- saving
 

@@ -7,7 +7,20 @@ import jax
 import keras
 from keras import ops
 
-from keras_simmim.backend.types import Shape, Tensor
+from keras_simmim.backend.known_sizes import never_empty, with_shape
+from keras_simmim.backend.types import Tensor
+
+__all__ = [
+    "affine",
+    "has_attention_kernel",
+    "has_gelu_kernel",
+    "has_layer_norm_kernel",
+    "loops_over",
+    "never_empty",
+    "run_in_loop",
+    "total_norm",
+    "with_shape",
+]
 
 
 def has_attention_kernel() -> bool:
@@ -37,19 +50,6 @@ def total_norm(gradients: Sequence[Tensor]) -> Tensor:
     """Take the Euclidean norm of all gradients together: a float32 scalar."""
     squares = [jax.numpy.sum(jax.numpy.square(each.astype("float32"))) for each in gradients]
     return jax.numpy.sqrt(sum(squares))
-
-
-def never_empty(batch: Tensor) -> Tensor:
-    """Give a batch without examples one of zeros, (1, …); others stay as they are."""
-    if batch.shape[0]:
-        return batch
-    dtype = keras.backend.standardize_dtype(batch.dtype)
-    return ops.zeros((1, *batch.shape[1:]), dtype=dtype)
-
-
-def with_shape(tensor: Tensor, shape: Shape) -> Tensor:
-    """Return the tensor, whose sizes are known while a function is traced."""
-    return tensor
 
 
 def loops_over(blocks: Sequence[keras.layers.Layer], tokens: Tensor) -> bool:

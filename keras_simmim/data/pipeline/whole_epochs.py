@@ -14,7 +14,7 @@ def with_whole_epochs(dataset: tf.data.Dataset, epochs: Epochs) -> tf.data.Datas
 
     Args:
         dataset: made of a data set of `ks.data`.
-        epochs: of that data set.
+        epochs: of that data set, with a first batch.
 
     Returns:
         The same batches.
@@ -22,8 +22,6 @@ def with_whole_epochs(dataset: tf.data.Dataset, epochs: Epochs) -> tf.data.Datas
     Raises:
         ValueError: if another number of batches was made of it.
     """
-    if not epochs.first_batch:
-        return dataset
     if not has_all_batches(dataset, "epochs"):
         raise ValueError(
             f"first_batch={epochs.first_batch} needs an epoch's batches as ks.data gives them: "
