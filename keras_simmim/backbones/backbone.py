@@ -111,6 +111,14 @@ class Backbone(keras.Model):
         return False
 
     @property
+    def embeds_positions(self) -> bool:
+        """Tell whether a token's position is known from its embedding alone.
+
+        It can then be taken away: the encoder takes `lost` and `stand_in`.
+        """
+        return False
+
+    @property
     def num_blocks(self) -> int:
         """Count the blocks whose outputs and learning rates can be told apart; 0 for none."""
         return max(len(self.weights_by_depth()) - 1, 0)

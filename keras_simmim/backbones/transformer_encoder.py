@@ -143,6 +143,8 @@ class TransformerEncoder(keras.layers.Layer):
         training: bool | None = None,
         all_blocks: bool = False,
         visible: Tensor | None = None,
+        lost: Tensor | None = None,
+        stand_in: Tensor | None = None,
     ) -> Tensor | list[Tensor]:
         """Encode patch embeddings.
 
@@ -152,11 +154,18 @@ class TransformerEncoder(keras.layers.Layer):
             all_blocks: whether to return what every block gives, the last one after the norm.
             visible: int32 (B, n), the only positions to encode, counted row by row; all if None.
                 Without relative position biases.
+            lost: float (B, h·w), 1 for a position whose token is not told where it is; none if
+                None. Counted over all positions, whichever are visible.
+            stand_in: (D,), what a token is given in place of its lost position.
 
         Returns:
             Features (B, h, w, D), of visible positions (B, n, 1, D), or a list of them.
+
+        Raises:
+            ValueError: for one of `lost` and `stand_in` without the other, or where there is no
+                position embedding to lose.
         """
-        tokens = self._embed_positions(patches)
+        tokens = self._embed_positions(patches, lost, stand_in)
         shape = self.grid
         if visible is not None:
             shape = (visible.shape[1], 1)
@@ -184,7 +193,9 @@ class TransformerEncoder(keras.layers.Layer):
             return self._to_map(outputs[-1], shape)
         return [self._to_map(output, shape) for output in outputs]
 
-    def _embed_positions(self, patches: Tensor) -> Tensor:
+    def _embed_positions(
+        self, patches: Tensor, lost: Tensor | None, stand_in: Tensor | None
+    ) -> Tensor:
         """Add positions, and the class token in front: (B, h, w, D) → (B, N, D)."""
         rows, columns = self.grid
         dim = patches.shape[-1]
@@ -193,9 +204,26 @@ class TransformerEncoder(keras.layers.Layer):
             class_token = ops.reshape(ops.cast(self.class_token, tokens.dtype), (1, 1, dim))
             repeated = ops.broadcast_to(class_token, (ops.shape(tokens)[0], 1, dim))
             tokens = ops.concatenate([repeated, tokens], axis=1)
+        if lost is not None or stand_in is not None:
+            return tokens + self._positions_but(lost, stand_in, tokens.dtype)
         if self.position_embedding is not None:
             tokens = tokens + self.position_embedding
         return tokens
+
+    def _positions_but(self, lost: Any, stand_in: Any, dtype: str) -> Tensor:
+        """Put the stand-in where positions are lost: (B, h·w) and (D,) → (B, N, D)."""
+        if lost is None or stand_in is None:
+            given, missing = ("lost", "stand_in") if stand_in is None else ("stand_in", "lost")
+            raise ValueError(f"{given} was given without {missing}; give both or neither.")
+        if self.position_embedding is None:
+            raise ValueError(
+                "lost was given, but position_embedding=False leaves no position to lose; use "
+                "position_embedding=True."
+            )
+        if self.class_token is not None:
+            lost = ops.pad(lost, ((0, 0), (1, 0)))
+        positions = ops.expand_dims(ops.cast(self.position_embedding, dtype), 0)
+        return ops.where(ops.expand_dims(lost, -1) > 0, ops.cast(stand_in, dtype), positions)
 
     def _to_map(self, tokens: Tensor, shape: tuple[int, int]) -> Tensor:
         """Lay tokens out without the class token: (B, N, D) → (B, h, w, D)."""
@@ -226,6 +254,8 @@ class TransformerEncoder(keras.layers.Layer):
         training: bool | None = None,
         all_blocks: bool = False,
         visible: Tensor | None = None,
+        lost: Tensor | None = None,
+        stand_in: Tensor | None = None,
     ) -> Any:
         """Return what a symbolic call gives."""
         batch, *grid, dim = patches.shape

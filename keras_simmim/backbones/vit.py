@@ -124,10 +124,15 @@ class ViT(Backbone):
         self.options = {**options, "patch_size": patch_size, "hidden_dim": hidden_dim}
 
     @property
-    def encodes_subsets(self) -> bool:
-        """Tell whether each token knows its position by itself, so that some can be left out."""
+    def embeds_positions(self) -> bool:
+        """Tell whether a token's position is known from its embedding alone."""
         is_relative = self.options["relative_position_bias"] is not None
         return self.options["position_embedding"] and not is_relative
+
+    @property
+    def encodes_subsets(self) -> bool:
+        """Tell whether each token knows its position by itself, so that some can be left out."""
+        return self.embeds_positions
 
     def weights_by_depth(self) -> list[list[keras.Variable]]:
         """List the weights of the stem, with tokens and positions, and then those of each block."""
