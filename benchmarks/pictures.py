@@ -1,11 +1,12 @@
-"""The images of the ablations: crops of colour photographs, and grey photographs of solar cells.
+"""The benchmarks' images: crops of photographs, photographs of solar cells, and satellite tiles.
 
-Both come with Python packages. What is prepared here is kept in benchmarks/.cache, so that the
+All come with Python packages. What is prepared here is kept in benchmarks/.cache, so that the
 benchmarks also run on machines without those packages.
 """
 
 from pathlib import Path
 
+import climate
 import numpy as np
 from PIL import Image
 
@@ -82,10 +83,35 @@ def solar_cells(side: int, name: str) -> tuple[np.ndarray, ...]:
 
 
 def load(name: str, side: int = SIDE) -> tuple[np.ndarray, ...]:
-    """Train images and labels, test images and labels, of "color", "cells" or "defects"."""
-    path = CACHE / (f"{name}.npz" if side == SIDE else f"{name}-{side}.npz")
+    """Give train images and labels, test images and labels.
+
+    Args:
+        name: "color", "cells", "defects", "climate 5" or "climate 20".
+        side: Pixels of the cells. The others have 32.
+    """
+    stem = name.replace(" ", "-")
+    path = CACHE / (f"{stem}.npz" if side == SIDE else f"{stem}-{side}.npz")
     if not path.exists():
         CACHE.mkdir(exist_ok=True)
-        np.savez(path, *(color_crops() if name == "color" else solar_cells(side, name)))
+        if name.startswith("climate"):
+            if side != SIDE:
+                raise ValueError(f"Climate tiles have {SIDE} pixels a side, not {side}.")
+            *arrays, unlabeled_tiles = climate.climate_tiles(int(name.split()[1]))
+            np.savez(CACHE / "climate-unlabeled.npz", unlabeled_tiles)
+        else:
+            arrays = color_crops() if name == "color" else solar_cells(side, name)
+        np.savez(path, *arrays)
     with np.load(path) as arrays:
         return tuple(arrays[f"arr_{index}"] for index in range(4))
+
+
+def unlabeled(name: str, side: int = SIDE) -> np.ndarray:
+    """Give all images to pretrain on: the train images, or the climates' unlabeled tiles.
+
+    The unlabeled tiles are the same for 5 and for 20 classes and cover the train tiles' places.
+    """
+    images = load(name, side)[0]
+    if not name.startswith("climate"):
+        return images
+    with np.load(CACHE / "climate-unlabeled.npz") as arrays:
+        return arrays["arr_0"]
