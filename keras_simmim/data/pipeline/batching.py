@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_simmim.data.pipeline.cropping import crop_image
+from keras_simmim.data.pipeline.cropping import crop_image, crop_repeatedly
 from keras_simmim.data.pipeline.plan import Plan
 from keras_simmim.data.pipeline.source import Source
 
@@ -39,7 +39,11 @@ def batched(source: Source, plan: Plan) -> tf.data.Dataset:
 
     @tf.autograph.experimental.do_not_convert
     def load(record: Any, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        pixels = crop_image(source.open_image(record), plan.crop, seed)
+        image = source.open_image(record)
+        if plan.crops == 1:
+            pixels = crop_image(image, plan.crop, seed)
+        else:
+            pixels = crop_repeatedly(image, plan.crop, plan.crops, seed)
         return (pixels, source.label(record)) if source.is_labeled else (pixels,)
 
     images = source.load_all(epochs.start().flat_map(numbered), load, epochs)

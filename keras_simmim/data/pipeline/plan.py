@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from typing import Unpack, cast
 
 from keras_simmim.data import arguments
+from keras_simmim.data.geometry.center_crop import CenterCrop
 from keras_simmim.data.geometry.crop_arguments import Crop, CropArguments, choose_crop
 from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.pipeline.host import leave_gpu_to_backend
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
+
+_MOST_CROPS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +19,7 @@ class Plan:
 
     Args:
         crop: the description of the crops.
+        crops: crops of each image.
         epochs: the numbering of the iterations.
         batch_size: images in a batch.
         drop_remainder: whether an incomplete last batch is left out; None: in training, unless it
@@ -23,6 +27,7 @@ class Plan:
     """
 
     crop: Crop
+    crops: int
     epochs: Epochs
     batch_size: int
     drop_remainder: bool | None
@@ -58,13 +63,15 @@ class Plan:
         drop_remainder = shared.get("drop_remainder")
         if drop_remainder is not None:
             arguments.as_flag("drop_remainder", drop_remainder)
+        crop = choose_crop(
+            shared.get("crop"),
+            image_size=image_size,
+            training=training,
+            given=cast(CropArguments, given),
+        )
         return cls(
-            crop=choose_crop(
-                shared.get("crop"),
-                image_size=image_size,
-                training=training,
-                given=cast(CropArguments, given),
-            ),
+            crop=crop,
+            crops=_checked_crops(shared.get("crops", 1), crop),
             epochs=Epochs(
                 training=training,
                 seed=seed,
@@ -90,3 +97,21 @@ class Plan:
                 f"batch_size must be at most {count}, got {self.batch_size}."
             )
         return self.drop_remainder
+
+
+def _checked_crops(count: int, crop: Crop) -> int:
+    """Return the number of crops of each image.
+
+    Raises:
+        ValueError: if it is out of bounds, or all of them would be the same.
+        TypeError: if it is no integer.
+    """
+    crops = arguments.as_integer("crops", count, minimum=1)
+    if crops > _MOST_CROPS:
+        raise ValueError(f"crops must be from 1 to {_MOST_CROPS}, got {crops}.")
+    if crops > 1 and isinstance(crop, CenterCrop):
+        raise ValueError(
+            f"crops={crops} needs training=True and random crops: those of an image would all be "
+            f"the same, got {crop!r}. Leave crops out, or give training=True and a RandomCrop."
+        )
+    return crops

@@ -15,6 +15,9 @@ class SourceArguments(CropArguments, total=False):
         crop_scale: bounds of a training crop's share of the image's area, (0.67, 1.0).
         crop_ratio: bounds of a training crop's width divided by its height, (3/4, 4/3).
         flip: whether half of the training crops are mirrored left to right, True.
+        crops: random crops of each image, 1 to 8, each drawn by itself; 1. Two or more, which
+            learning by comparison needs, add an axis: (batch, crops, height, width, channels). The
+            first are those of `crops=1`, and labels stay (batch,).
         epoch: number of the first iteration over the data set, 0; each further one is the next
             epoch. It counts as one when it gets to its third batch.
         first_batch: with which batch of its epoch the first iteration begins, 0, to go on where an
@@ -35,6 +38,7 @@ class SourceArguments(CropArguments, total=False):
     """
 
     crop: Crop | None
+    crops: int
     epoch: int
     first_batch: int
     drop_remainder: bool | None

@@ -41,13 +41,13 @@ def from_arrays(
             order and the largest central crop.
         seed: seed of order, crops and flips.
         **shared: what all sources take, see `ks.data.SourceArguments`: `crop`, or its parts
-            `crop_scale`, `crop_ratio` and `flip`; `epoch` and `first_batch`, to go on with a run;
-            `drop_remainder`.
+            `crop_scale`, `crop_ratio` and `flip`; `crops`, to have several of each image; `epoch`
+            and `first_batch`, to go on with a run; `drop_remainder`.
 
     Returns:
-        A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), or of pairs of these
-        and int32 labels (batch,). Its `class_names` is None, its `image_count` the number of
-        images.
+        A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), with an axis of
+        `crops` behind the first if there are several, or of pairs of these and int32 labels
+        (batch,). Its `class_names` is None, its `image_count` the number of images.
 
     Raises:
         ValueError: if the shape or the range of an array is another, an argument out of bounds, or

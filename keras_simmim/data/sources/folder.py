@@ -73,15 +73,16 @@ def image_folder(
         max_pixels: most pixels that an image's header may state; one that states more is broken.
             The default is Pillow's: half a GiB of color.
         **shared: what all sources take, see `ks.data.SourceArguments`: `crop`, or its parts
-            `crop_scale`, `crop_ratio` and `flip`; `epoch` and `first_batch`, to go on with a run;
-            `drop_remainder`.
+            `crop_scale`, `crop_ratio` and `flip`; `crops`, to have several of each image; `epoch`
+            and `first_batch`, to go on with a run; `drop_remainder`.
 
     Returns:
-        A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), or of pairs of these
-        and int32 labels (batch,). It has the attributes `class_names` (list or None), `file_paths`
-        (list, in the order of `training=False`), `image_count` and `broken_files`, a dictionary
-        from path to reason that fills as broken files are met. The number of batches is known
-        unless `training=False` and `on_error="skip"`.
+        A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), with an axis of
+        `crops` behind the first if there are several, or of pairs of these and int32 labels
+        (batch,). It has the attributes `class_names` (list or None), `file_paths` (list, in the
+        order of `training=False`), `image_count` and `broken_files`, a dictionary from path to
+        reason that fills as broken files are met. The number of batches is known unless
+        `training=False` and `on_error="skip"`.
 
     Raises:
         FileNotFoundError: if there is nothing at `path`.

@@ -53,13 +53,14 @@ def from_tfds(
         data_dir: folder of the prepared data sets, None for that of TFDS.
         download: whether to download and prepare a data set that is not there yet.
         **shared: what all sources take, see `ks.data.SourceArguments`: `crop`, or its parts
-            `crop_scale`, `crop_ratio` and `flip`; `epoch` and `first_batch`, to go on with a run;
-            `drop_remainder`.
+            `crop_scale`, `crop_ratio` and `flip`; `crops`, to have several of each image; `epoch`
+            and `first_batch`, to go on with a run; `drop_remainder`.
 
     Returns:
-        A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), or of pairs of these
-        and int32 labels (batch,). Its `class_names` is a list or None, its `image_count` the
-        number of images, None if TFDS does not know it.
+        A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), with an axis of
+        `crops` behind the first if there are several, or of pairs of these and int32 labels
+        (batch,). Its `class_names` is a list or None, its `image_count` the number of images, None
+        if TFDS does not know it.
 
     Raises:
         ImportError: if tensorflow-datasets is not installed.
