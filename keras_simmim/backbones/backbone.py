@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_simmim.backbones.resizing import copy_weights
+from keras_simmim.backbones.sizes import check_image_shape as check_image_shape
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.layers.fitting_images import fitting_images
 from keras_simmim.layers.frozen_parts import freeze_parts, frozen_parts
@@ -111,6 +112,16 @@ class Backbone(keras.Model):
         return False
 
     @property
+    def masks_inside(self) -> bool:
+        """Tell whether stem and encoder can keep what is hidden out of every convolution."""
+        return False
+
+    @property
+    def masks_stem(self) -> bool:
+        """Tell whether the stem looks around, so that masks of its features must act inside it."""
+        return False
+
+    @property
     def embeds_positions(self) -> bool:
         """Tell whether a token's position is known from its embedding alone.
 
@@ -152,14 +163,43 @@ class Backbone(keras.Model):
 
     # -------------------------------------------------------------------------- what it computes
 
-    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+    def call(
+        self, images: Tensor, training: bool | None = None, visible: Tensor | None = None
+    ) -> Tensor:
         """Return the feature map (B, h', w', c') of normalized images (B, H, W, C).
 
+        Args:
+            images: (B, H, W, C).
+            training: whether layers behave as in training.
+            visible: float (B, m, n, 1), 1 for a visible block of the image and 0 for a hidden
+                one, which nothing then sees; all is visible if None. Where `masks_inside`.
+
         Raises:
-            ValueError: for images of another shape than `image_shape`.
+            ValueError: for images of another shape than `image_shape`, or `visible` where there
+                is no masking inside.
         """
         images = fitting_images(images, self.image_shape)
-        return self.encoder(self.stem(images, training=training), training=training)
+        return self.run_encoder(self.run_stem(images, training, visible), training, visible)
+
+    def run_stem(
+        self, images: Tensor, training: bool | None = None, visible: Tensor | None = None
+    ) -> Tensor:
+        """Return local features (B, h, w, c) of images; the arguments are those of a call."""
+        if visible is None:
+            return self.stem(images, training=training)
+        if not self.masks_inside:
+            raise ValueError(
+                f"visible was given, but {type(self).__name__} {self.name!r} cannot mask inside "
+                "(masks_inside is False); ConvNet, ViT(stem='conv') and convolutional Keras "
+                "models can."
+            )
+        return self.stem(images, training=training, visible=visible)
+
+    def run_encoder(
+        self, features: Tensor, training: bool | None = None, visible: Tensor | None = None
+    ) -> Tensor:
+        """Return the features (B, h', w', c') of local ones; convolutions see what is visible."""
+        return self.encoder(features, training=training)
 
     def pool(self, features: Tensor) -> Tensor:
         """Average a feature map over its positions: float32 (B, D), the embedding."""
@@ -328,21 +368,3 @@ class Backbone(keras.Model):
         if frozen is not None:
             freeze_parts(backbone, frozen)
         return backbone
-
-
-def check_sizes(**sizes: Any) -> None:
-    """Raise ValueError unless all are positive integers."""
-    for name, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(f"{name} must be a positive integer, got {size!r}.")
-
-
-def check_image_shape(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return the shape as a tuple, or raise ValueError unless it is three positive integers."""
-    shape = tuple(image_shape)
-    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
-        raise ValueError(
-            "image_shape must be (height, width, channels), positive integers, "
-            f"got {image_shape!r}."
-        )
-    return shape

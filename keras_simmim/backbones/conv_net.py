@@ -5,7 +5,8 @@ from typing import Any
 import keras
 
 from keras_simmim.backbones.backbone import Backbone
-from keras_simmim.backend.types import Config
+from keras_simmim.backbones.masked_call import masked_call
+from keras_simmim.backend.types import Config, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -73,6 +74,19 @@ class ConvNet(Backbone):
         self.filters = filters
         self.kernel_size = kernel_size
         self.strides = strides
+
+    @property
+    def masks_inside(self) -> bool:
+        """Tell whether stem and encoder can keep what is hidden out of every convolution."""
+        return True
+
+    def run_stem(
+        self, images: Tensor, training: bool | None = None, visible: Tensor | None = None
+    ) -> Tensor:
+        """Return local features (B, h, w, c) of images, zero where hidden."""
+        if visible is None:
+            return super().run_stem(images, training)
+        return masked_call(self.stem, images, visible, training)
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""

@@ -6,13 +6,19 @@ from typing import Any
 import keras
 
 from keras_simmim.backbones.backbone import Backbone
+from keras_simmim.backbones.masked_call import gives_maps, masked_call
 from keras_simmim.backbones.tokens_to_map import TokensToMap
-from keras_simmim.backend.types import Config, Shape
+from keras_simmim.backend.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
 class KerasBackbone(Backbone):
     """Cut a functional Keras model into a stem and an encoder, which share its weights.
+
+    A convolutional model can be kept from seeing what is hidden, by `visible`: see `Backbone` and
+    `masked_call`. It then runs with the same weights, and batch norms take the statistics of
+    visible positions alone; global means, such as those of squeeze-and-excitation, still divide
+    by the number of all positions, of which hidden ones are zero.
 
     Args:
         model: a functional model with a fixed input shape (H, W, C), which gives a map
@@ -51,6 +57,27 @@ class KerasBackbone(Backbone):
         super().__init__(image_shape, stem, encoder, **kwargs)
         self.model_config = keras.saving.serialize_keras_object(model)
         self.mask_at = mask_at
+
+    @property
+    def masks_inside(self) -> bool:
+        """Tell whether the model consists of maps up to its output, and not of tokens."""
+        return gives_maps(self.stem) and gives_maps(self.encoder)
+
+    def run_stem(
+        self, images: Tensor, training: bool | None = None, visible: Tensor | None = None
+    ) -> Tensor:
+        """Return local features (B, h, w, c) of images, zero where hidden."""
+        if visible is None or not self.masks_inside:
+            return super().run_stem(images, training, visible)
+        return masked_call(self.stem, images, visible, training)
+
+    def run_encoder(
+        self, features: Tensor, training: bool | None = None, visible: Tensor | None = None
+    ) -> Tensor:
+        """Return the features (B, h', w', c') of local ones, zero where hidden."""
+        if visible is None:
+            return super().run_encoder(features, training)
+        return masked_call(self.encoder, features, visible, training)
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""

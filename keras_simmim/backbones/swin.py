@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from keras_simmim.backbones.backbone import Backbone, check_image_shape, check_sizes
+from keras_simmim.backbones.backbone import Backbone
+from keras_simmim.backbones.sizes import check_image_shape, check_sizes
 from keras_simmim.backbones.swin_encoder import SwinEncoder
 from keras_simmim.backend.types import Config
 from keras_simmim.layers.layer_norm import LayerNorm

@@ -4,7 +4,9 @@ from typing import Any
 
 import keras
 
-from keras_simmim.backbones.backbone import Backbone, check_image_shape, check_sizes
+from keras_simmim.backbones.backbone import Backbone
+from keras_simmim.backbones.conv_stem import ConvStem
+from keras_simmim.backbones.sizes import check_image_shape, check_sizes
 from keras_simmim.backbones.transformer_encoder import TransformerEncoder
 from keras_simmim.backend.types import Config
 from keras_simmim.layers.initialization import TruncatedNormal
@@ -40,10 +42,12 @@ class ViT(Backbone):
             distribution of 0.02 cut off at ±0.02, the branches' last kernels divided by
             √(2·block).
         seed: of the stochastic depth.
+        stem: "patch" for one convolution of a patch's size, or "conv" for a `ConvStem` of small
+            ones; `patch_size` is then a power of two. Its source leaves out one block in return.
         **kwargs: passed to `keras.Model`.
 
     Raises:
-        ValueError: for sizes that do not divide or are not positive integers.
+        ValueError: for sizes that do not divide or are not positive integers, or another stem.
 
     Source: Dosovitskiy et al., "An image is worth 16×16 words", ICLR 2021; the options are those
     of the official code of Xie et al., "SimMIM", CVPR 2022.
@@ -76,6 +80,7 @@ class ViT(Backbone):
         final_norm: bool = True,
         official_initialization: bool = False,
         seed: int = 0,
+        stem: str = "patch",
         **kwargs: Any,
     ) -> None:
         mlp_dim = 4 * hidden_dim if mlp_dim is None else mlp_dim
@@ -95,15 +100,21 @@ class ViT(Backbone):
         if hidden_dim % num_heads:
             raise ValueError(f"num_heads={num_heads} must divide hidden_dim={hidden_dim}.")
         dtype = kwargs.get("dtype")
-        stem = keras.layers.Conv2D(
-            hidden_dim,
-            patch_size,
-            strides=patch_size,
-            data_format="channels_last",
-            kernel_initializer=TruncatedNormal(cutoff=1 if official_initialization else 2),
-            name="stem",
-            dtype=dtype,
-        )
+        if stem not in ("patch", "conv"):
+            raise ValueError(f"stem must be 'patch' or 'conv', got {stem!r}.")
+        first: keras.layers.Layer
+        if stem == "conv":
+            first = ConvStem(patch_size, hidden_dim, epsilon, name="stem", dtype=dtype)
+        else:
+            first = keras.layers.Conv2D(
+                hidden_dim,
+                patch_size,
+                strides=patch_size,
+                data_format="channels_last",
+                kernel_initializer=TruncatedNormal(cutoff=1 if official_initialization else 2),
+                name="stem",
+                dtype=dtype,
+            )
         options: Config = {
             "num_layers": num_layers,
             "num_heads": num_heads,
@@ -120,8 +131,19 @@ class ViT(Backbone):
             "seed": seed,
         }
         encoder = TransformerEncoder(**options, name="encoder", dtype=dtype)
-        super().__init__(image_shape, stem, encoder, **kwargs)
-        self.options = {**options, "patch_size": patch_size, "hidden_dim": hidden_dim}
+        super().__init__(image_shape, first, encoder, **kwargs)
+        own = {"patch_size": patch_size, "hidden_dim": hidden_dim, "stem": stem}
+        self.options = {**options, **own}
+
+    @property
+    def masks_inside(self) -> bool:
+        """Tell whether the stem can keep what is hidden out of every convolution."""
+        return self.options["stem"] == "conv"
+
+    @property
+    def masks_stem(self) -> bool:
+        """Tell whether the stem looks around, so that masks of its features must act inside it."""
+        return self.options["stem"] == "conv"
 
     @property
     def embeds_positions(self) -> bool:
