@@ -15,7 +15,7 @@ def copy_weights(source: Any, target: Any) -> None:
     """Copy all weights of a backbone into another, interpolating what depends on the image size.
 
     A table of relative positions that the source's blocks share goes to each of the target's
-    blocks. A final norm that the target does not have is left behind.
+    blocks. A final norm or a fusion of blocks that the target does not have is left behind.
 
     Args:
         source: the backbone to read.
@@ -50,7 +50,7 @@ def copy_weights(source: Any, target: Any) -> None:
         for name in have
         if not name.endswith("stochastic_depth/step")
         and not (name == shared and copied_to_blocks)
-        and not name.startswith("encoder/norm/")
+        and not name.startswith(("encoder/norm/", "encoder/fusion/"))
     ]
     if missing or misshapen or left:
         raise ValueError(

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backbones.block_fusion import BlockFusion
 from keras_simmim.backend import kernels
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.layers.initialization import TruncatedNormal
@@ -37,6 +38,8 @@ class TransformerEncoder(keras.layers.Layer):
         final_norm: whether a layer norm follows the last block.
         official_initialization: whether weights start as in the official SimMIM.
         seed: of the stochastic depth.
+        fused_blocks: numbers of blocks, from 1 and rising, whose outputs `BlockFusion` adds to
+            the last one's before the norm; none if empty.
         **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
@@ -58,9 +61,11 @@ class TransformerEncoder(keras.layers.Layer):
         final_norm: bool = True,
         official_initialization: bool = False,
         seed: int = 0,
+        fused_blocks: tuple[int, ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        fused_blocks = _check_fused_blocks(fused_blocks, num_layers)
         if relative_position_bias not in (None, "shared", "block"):
             raise ValueError(
                 "relative_position_bias must be None, 'shared' or 'block', "
@@ -80,6 +85,7 @@ class TransformerEncoder(keras.layers.Layer):
             "final_norm": final_norm,
             "official_initialization": official_initialization,
             "seed": seed,
+            "fused_blocks": fused_blocks,
         }
         self.has_class_token = class_token
         self.blocks = [
@@ -98,6 +104,9 @@ class TransformerEncoder(keras.layers.Layer):
         self.stochastic_depth = StochasticDepth(
             drop_path_rate, num_layers, seed, name="stochastic_depth", dtype=self.dtype_policy
         )
+        self.fusion: Any = None
+        if fused_blocks:
+            self.fusion = BlockFusion(len(fused_blocks), name="fusion", dtype=self.dtype_policy)
         self.norm: Any = None
         if final_norm:
             self.norm = LayerNorm(epsilon=epsilon, name="norm", dtype=self.dtype_policy)
@@ -132,6 +141,8 @@ class TransformerEncoder(keras.layers.Layer):
         ]
         for layer in (*self.blocks, *([self.norm] if self.norm else [])):
             layer.build((None, tokens, dim))
+        if self.fusion is not None:
+            self.fusion.build([(None, tokens, dim)] * (len(self.options["fused_blocks"]) + 1))
         for layer in self.relative_position_biases:
             layer.build()
         self.stochastic_depth.build()
@@ -151,7 +162,7 @@ class TransformerEncoder(keras.layers.Layer):
         Args:
             patches: (B, h, w, D).
             training: whether blocks are skipped at random.
-            all_blocks: whether to return what every block gives, the last one after the norm.
+            all_blocks: whether to return what every block gives, the last one fused and normed.
             visible: int32 (B, n), the only positions to encode, counted row by row; all if None.
                 Without relative position biases.
             lost: float (B, h·w), 1 for a position whose token is not told where it is; none if
@@ -180,15 +191,20 @@ class TransformerEncoder(keras.layers.Layer):
             drawn = self.stochastic_depth.factors(ops.shape(tokens)[0])
             factors = [drawn[index] for index in range(len(self.blocks))]
         outputs = []
-        if training and not all_blocks and kernels.loops_over(self.blocks, tokens):
+        # The loop gives what the last block does, and no other.
+        only_last = not all_blocks and self.fusion is None
+        if training and only_last and kernels.loops_over(self.blocks, tokens):
             tokens = kernels.run_in_loop(self.blocks, tokens, biases, factors)
             outputs.append(tokens)
         else:
             for block, bias, factor in zip(self.blocks, biases, factors, strict=True):
                 tokens = block(tokens, bias=bias, factors=factor)
                 outputs.append(tokens)
+        if self.fusion is not None:
+            shallow = [outputs[number - 1] for number in self.options["fused_blocks"]]
+            outputs[-1] = self.fusion([*shallow, tokens])
         if self.norm is not None:
-            outputs[-1] = self.norm(tokens)
+            outputs[-1] = self.norm(outputs[-1])
         if not all_blocks:
             return self._to_map(outputs[-1], shape)
         return [self._to_map(output, shape) for output in outputs]
@@ -269,3 +285,20 @@ class TransformerEncoder(keras.layers.Layer):
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
         return {**super().get_config(), **self.options}
+
+
+def _check_fused_blocks(fused_blocks: tuple[int, ...], num_layers: int) -> tuple[int, ...]:
+    """Return the numbers as a tuple, or raise ValueError unless blocks before the last have them.
+
+    They rise, so that each projection is that of one block whatever the order they are given in.
+    """
+    numbers = tuple(fused_blocks)
+    rises = numbers == tuple(sorted(set(numbers)))
+    if not rises or not all(
+        isinstance(number, int) and 1 <= number < num_layers for number in numbers
+    ):
+        raise ValueError(
+            f"fused_blocks must be rising numbers of blocks before the last, 1 to {num_layers - 1} "
+            f"of num_layers={num_layers}, got {fused_blocks!r}."
+        )
+    return numbers

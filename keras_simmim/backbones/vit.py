@@ -44,10 +44,14 @@ class ViT(Backbone):
         seed: of the stochastic depth.
         stem: "patch" for one convolution of a patch's size, or "conv" for a `ConvStem` of small
             ones; `patch_size` is then a power of two. Its source leaves out one block in return.
+        fused_blocks: numbers of blocks, from 1 and rising, such as (1, 3), whose projected
+            outputs are added to the last one's before the norm, by learned weights; see
+            `BlockFusion`. `for_task` leaves them out, as their source does.
         **kwargs: passed to `keras.Model`.
 
     Raises:
-        ValueError: for sizes that do not divide or are not positive integers, or another stem.
+        ValueError: for sizes that do not divide or are not positive integers, another stem, or
+            fused blocks that do not lie before the last.
 
     Source: Dosovitskiy et al., "An image is worth 16×16 words", ICLR 2021; the options are those
     of the official code of Xie et al., "SimMIM", CVPR 2022.
@@ -81,6 +85,7 @@ class ViT(Backbone):
         official_initialization: bool = False,
         seed: int = 0,
         stem: str = "patch",
+        fused_blocks: tuple[int, ...] = (),
         **kwargs: Any,
     ) -> None:
         mlp_dim = 4 * hidden_dim if mlp_dim is None else mlp_dim
@@ -129,6 +134,7 @@ class ViT(Backbone):
             "final_norm": final_norm,
             "official_initialization": official_initialization,
             "seed": seed,
+            "fused_blocks": tuple(fused_blocks),
         }
         encoder = TransformerEncoder(**options, name="encoder", dtype=dtype)
         super().__init__(image_shape, first, encoder, **kwargs)
@@ -163,9 +169,13 @@ class ViT(Backbone):
         return [stem, *self.encoder.weights_by_block()]
 
     def task_changes(self) -> Config:
-        """Leave the last norm to the task's head, and give each block its own table of offsets."""
-        shared = self.options["relative_position_bias"] == "shared"
-        return {"final_norm": False, **({"relative_position_bias": "block"} if shared else {})}
+        """Leave out the last norm and the fusion, and give each block its own table of offsets."""
+        changes: Config = {"final_norm": False}
+        if self.options["relative_position_bias"] == "shared":
+            changes["relative_position_bias"] = "block"
+        if self.options["fused_blocks"]:
+            changes["fused_blocks"] = ()
+        return changes
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
