@@ -2,6 +2,7 @@
 
 from keras_simmim.training import callbacks
 from keras_simmim.training.augmentation import Augmentation
+from keras_simmim.training.crops import Crops
 from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, fine_tuning_recipe
 from keras_simmim.training.measured import Measured
 from keras_simmim.training.pretraining_recipe import PretrainingRecipe, pretraining_recipe
@@ -14,6 +15,7 @@ from keras_simmim.training.warmup_milestones import WarmupMilestones
 
 __all__ = [
     "Augmentation",
+    "Crops",
     "FineTuningRecipe",
     "Measured",
     "PretrainingRecipe",

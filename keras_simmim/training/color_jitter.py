@@ -51,8 +51,8 @@ def jitter_colors(images: Tensor, strength: float, seed: int, step: Tensor | int
     drawn = random_uniform(seed ^ _SALT, step, ops.shape(images)[0], 3)
     factors = ops.reshape(1.0 + strength * (2.0 * drawn - 1.0), (-1, 3, 1, 1, 1))
     images = _blend(images, 0.0, factors[:, 0])
-    images = _blend(images, _gray(ops.mean(images, axis=(1, 2), keepdims=True)), factors[:, 1])
-    return images if channels == 1 else _blend(images, _gray(images), factors[:, 2])
+    images = _blend(images, to_gray(ops.mean(images, axis=(1, 2), keepdims=True)), factors[:, 1])
+    return images if channels == 1 else _blend(images, to_gray(images), factors[:, 2])
 
 
 def _blend(images: Tensor, others: Tensor | float, factor: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ def _blend(images: Tensor, others: Tensor | float, factor: Tensor) -> Tensor:
     return ops.clip(factor * images + (1.0 - factor) * others, 0.0, 255.0)
 
 
-def _gray(images: Tensor) -> Tensor:
+def to_gray(images: Tensor) -> Tensor:
     """Return the gray image of each color image, and gray images as they are.
 
     Args:
