@@ -81,9 +81,10 @@ CONSTRUCTIONS = {
         "num_heads": 3,
         "hidden_dim": 6,
         "mlp_dim": 7,
+        "stem": "conv",
         **VIT_OPTIONS,
     },
-    ks.masking.SpatialMasking: {"ratio": 0.3, "block_size": (2, 3), "seed": 11},
+    ks.masking.SpatialMasking: {"ratio": 0.3, "block_size": (2, 3), "seed": 11, "views": 3},
     ks.masking.ColorMasking: {
         "component": "luma",
         "ratio": 0.3,
@@ -120,6 +121,7 @@ CONSTRUCTIONS = {
         "mlp_dim": 7,
         "image_shape": (6, 8, 2),
     },
+    ks.heads.Projector: {"dim": 5, "hidden_dim": 7},
     ks.heads.ClassificationHead: {
         "num_classes": 5,
         "pooling": "flatten",
@@ -146,6 +148,26 @@ PARTS = {
         "schedule": "disjoint",
         "shares": (2.0, 1.0),
     },
+    ks.masking.IndependentViews: {
+        "ratio": (0.3, 0.6, 0.6),
+        "count": 3,
+        "apart": False,
+        "shares": (2.0, 1.0),
+    },
+    ks.objectives.Reconstruction: {"target": "low_pass_pixels", "weight": 0.5, "name": "blurred"},
+    ks.objectives.Uniformity: {"weight": 0.5, "name": "apart"},
+    ks.objectives.Agreement: {
+        "loss": "infonce",
+        "between": "crops",
+        "weight": 0.5,
+        "temperature": 0.3,
+        "balance": 0.4,
+        "dim": 7,
+        "hidden_dim": 9,
+        "seed": 11,
+        "name": "together",
+    },
+    ks.objectives.Jigsaw: {"share": 0.5, "weight": 0.25, "seed": 11, "name": "puzzle"},
 }
 
 
@@ -189,11 +211,15 @@ def test_every_constructor_argument_is_in_the_configuration(layer_class):
                 assert sublayer.compute_dtype == "bfloat16", sublayer.name
 
 
-def test_every_part_of_a_mask_generator_is_constructed_here():
-    public = {getattr(ks.masking, name) for name in ks.masking.__all__}
-    contracts = {ks.masking.Modality, ks.masking.Draw}
+def test_every_part_that_is_no_layer_is_constructed_here():
+    rooms = (ks.masking, ks.objectives)
+    public = {getattr(room, name) for room in rooms for name in room.__all__}
+    contracts = {ks.masking.Modality, ks.masking.Draw, ks.objectives.Objective}
+    # What a model and its objectives hand each other, and objectives that come with its parts.
+    others = {getattr(ks.objectives, name) for name in ("MaskedPass", "Measure", "Parts")}
+    others |= {ks.objectives.Classification, ks.objectives.Ranking}
     assert {part for part in public if not issubclass(part, keras.layers.Layer)} == (
-        contracts | set(PARTS)
+        contracts | others | set(PARTS)
     )
 
 
@@ -263,8 +289,10 @@ def all_arguments():
 
 def test_the_whole_model_comes_back_from_its_configuration():
     arguments = all_arguments()
-    # What is encoded as "visible" takes other parts: tests/test_visible.py.
-    assert set(arguments) | {"encode"} == named_arguments(ks.SimMIM)
+    # What is encoded as "visible" takes other parts, and objectives have weights of their own:
+    # tests/models/test_visible.py, tests/objectives/test_objectives.py.
+    others = {"encode", "objectives", "crops"}
+    assert set(arguments) | others == named_arguments(ks.SimMIM)
     model = ks.SimMIM(**arguments, name="special")
     config = model.get_config()
     copy = ks.SimMIM.from_config(config)

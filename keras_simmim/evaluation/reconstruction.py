@@ -23,7 +23,10 @@ def reconstruction(model: Any, images: Any, step: int = 0) -> dict[str, np.ndarr
         ValueError: for a model without a reconstruction head.
     """
     if model.head is None:
-        raise ValueError("reconstruct needs a model with reconstruction_weight above 0.")
+        raise ValueError(
+            "reconstruct needs a model that predicts pixels: reconstruction_weight above 0, or "
+            "objectives with ks.objectives.Reconstruction()."
+        )
     generator = model.mask_generator
 
     def pictures_of(images: Tensor, step: Tensor) -> dict[str, Tensor]:
@@ -31,7 +34,9 @@ def reconstruction(model: Any, images: Any, step: int = 0) -> dict[str, np.ndarr
         return {
             "original": found.pixels,
             "masked": generator.fill(found.pixels, found.hidden),
-            "reconstruction": generator.fill(found.pixels, found.hidden, found.prediction),
+            "reconstruction": generator.fill(
+                found.pixels, found.hidden, model.predicted_pixels(found)
+            ),
             "mask": ops.max(found.hidden, axis=-1),
         }
 

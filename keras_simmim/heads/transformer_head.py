@@ -98,13 +98,17 @@ class TransformerHead(Head):
         self.pixels = ReconstructionHead(self.target_shape, name="pixels", dtype=dtype)
         self.pixels.build((None, rows, columns, width))
 
-    def call(self, features: Tensor, places: Tensor | None = None) -> Tensor:
+    def call(
+        self, features: Tensor, places: Tensor | None = None, shown: Tensor | None = None
+    ) -> Tensor:
         """Predict all pixels.
 
         Args:
             features: (B, h, w, D), or (B, n, 1, D) of the positions that were encoded.
             places: int32 (B, h·w), where every position stands among those that were encoded;
                 n or more for the others. Needed for n positions.
+            shown: (B, h, w), how much of each position of complete maps was seen, 0 for those
+                that the token is to stand for; all if None.
 
         Returns:
             (B, H, W, C).
@@ -127,6 +131,9 @@ class TransformerHead(Head):
             shape = (ops.shape(tokens)[0], hidden, tokens.shape[2])
             tokens = ops.concatenate([tokens, ops.broadcast_to(token, shape)], axis=1)
             tokens = take_rows(tokens, places)
+        if shown is not None:
+            seen = ops.reshape(shown, (-1, tokens.shape[1], 1)) > 0
+            tokens = ops.where(seen, tokens, ops.cast(self.mask_token, tokens.dtype))
         tokens = tokens + ops.cast(self.position_embedding, tokens.dtype)
         for block in self.blocks:
             tokens = block(tokens)

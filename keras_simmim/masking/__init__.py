@@ -2,13 +2,14 @@
 
     modalities  what a hidden block loses: all of itself, its color, its texture
     draws       which blocks are hidden: random ones, those that are hard to predict, all a little
-    rounds      how many of them, in how many views
+    rounds      how many of them, in how many views: nested ones, or ones drawn anew
 
 A `MaskGenerator` is made of these; `SpatialMasking` and the other maskings are short for one.
 """
 
 from keras_simmim.masking.color_masking import ColorMasking
 from keras_simmim.masking.draws import Draw, LearnedDraw, RandomDraw, SoftDraw
+from keras_simmim.masking.independent_views import IndependentViews
 from keras_simmim.masking.iterative_masking import IterativeMasking
 from keras_simmim.masking.learned_masking import LearnedMasking
 from keras_simmim.masking.mask_generator import MaskGenerator
@@ -22,6 +23,7 @@ __all__ = [
     "Color",
     "ColorMasking",
     "Draw",
+    "IndependentViews",
     "IterativeMasking",
     "LearnedDraw",
     "LearnedMasking",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_simmim.masking.draws import Draw
+from keras_simmim.masking.independent_views import IndependentViews
 from keras_simmim.masking.modalities import Modality
 from keras_simmim.masking.rounds import Rounds
 
@@ -29,7 +30,7 @@ def check_modalities(name: str, modalities: Sequence[Any]) -> tuple[Modality, ..
     return parts
 
 
-def check_rounds(ratio: Any, draw: Draw, modalities: int) -> Rounds | None:
+def check_rounds(ratio: Any, draw: Draw, modalities: int) -> Rounds | IndependentViews | None:
     """Return the rounds, None for a soft draw, or raise ValueError for what cannot go together."""
     kind = type(draw).__name__
     if draw.is_soft:
@@ -41,10 +42,12 @@ def check_rounds(ratio: Any, draw: Draw, modalities: int) -> Rounds | None:
         return None
     if ratio is None:
         raise ValueError(
-            f"ratio must be a number with 0 < ratio < 1 or Rounds for {kind}, got None."
+            "ratio must be a number with 0 < ratio < 1, IndependentViews or Rounds for "
+            f"{kind}, got None."
         )
-    rounds = ratio if isinstance(ratio, Rounds) else Rounds(check_ratio(ratio), iterations=1)
-    rounds.check_shares(modalities)
+    is_plan = isinstance(ratio, Rounds | IndependentViews)
+    rounds = ratio if is_plan else Rounds(check_ratio(ratio), iterations=1)
+    rounds.check_modalities(modalities)
     return rounds
 
 

@@ -10,9 +10,11 @@ from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.masking.arguments import check_block_size, check_modalities, check_rounds
 from keras_simmim.masking.blocks import join_blocks, split_blocks, spread
 from keras_simmim.masking.draws import Draw
+from keras_simmim.masking.independent_views import IndependentViews
 from keras_simmim.masking.modalities import Modality
 from keras_simmim.masking.plan import Plan
 from keras_simmim.masking.rounds import Rounds
+from keras_simmim.masking.views import join_views
 from keras_simmim.masking.visible import Visible
 
 
@@ -31,8 +33,8 @@ class MaskGenerator(keras.layers.Layer):
             your own `Modality`s, each once.
         draw: which blocks are hidden, a `RandomDraw`, `LearnedDraw`, `SoftDraw` or your own `Draw`.
         ratio: share of the blocks to hide, 0 < ratio < 1, exactly ⌈ratio·N⌉ of N blocks, shared out
-            equally among the modalities; or `Rounds`, for several views. None for a soft draw,
-            which dims every block.
+            equally among the modalities; or `Rounds` or `IndependentViews`, for several views.
+            None for a soft draw, which dims every block.
         block_size: side of a block in positions of the tensor to mask, one number or
             (height, width). It must divide the tensor's height and width.
         **kwargs: passed to `keras.layers.Layer`.
@@ -62,7 +64,7 @@ class MaskGenerator(keras.layers.Layer):
         self,
         modalities: Sequence[Modality],
         draw: Draw,
-        ratio: float | Rounds | None = None,
+        ratio: float | Rounds | IndependentViews | None = None,
         block_size: int | tuple[int, int] = 4,
         **kwargs: Any,
     ) -> None:
@@ -74,7 +76,8 @@ class MaskGenerator(keras.layers.Layer):
         self.scorer = draw.scorer
         self.ratio: Any = ratio
         self.rounds = check_rounds(ratio, draw, len(self.modalities))
-        self.views: int = 1 if self.rounds is None else self.rounds.iterations
+        self.views: int = 1 if self.rounds is None else self.rounds.views
+        self.draws: int = 1 if self.rounds is None else self.rounds.draws
         self.block_size = check_block_size(block_size)
 
     # -------------------------------------------------------- what it is, for other rooms
@@ -91,12 +94,13 @@ class MaskGenerator(keras.layers.Layer):
 
     @property
     def hides_whole_positions(self) -> bool:
-        """Say whether hidden positions can be left out: lost entirely, in one view, for good.
+        """Say whether hidden positions can be left out: lost entirely, as many in every view.
 
         No gradient may flow through what is hidden either: there is nothing left to bear it.
         """
         whole = all(modality.hides_all for modality in self.modalities)
-        return whole and self.views == 1 and not self.block_draw.passes_gradient
+        alike = self.rounds is not None and self.rounds.hides_alike
+        return whole and alike and not self.block_draw.passes_gradient
 
     @property
     def hides_everything(self) -> bool:
@@ -111,6 +115,11 @@ class MaskGenerator(keras.layers.Layer):
                 f"encode='visible' needs visible blocks, but ratio={self.ratio} hides all "
                 f"{self.grid[0] * self.grid[1]} blocks of block_size={self.block_size}."
             )
+
+    @property
+    def scores_features(self) -> bool:
+        """Say whether what is hidden depends on the tensor, and not only on the step."""
+        return self.block_draw.scorer is not None
 
     @property
     def needs_labels(self) -> bool:
@@ -179,8 +188,18 @@ class MaskGenerator(keras.layers.Layer):
                 f"{type(self).__name__}, got {tuple(tensor.shape)}."
             )
         hidden = self.draw(tensor, step)
+        return self.hide(tensor, hidden, token), hidden
+
+    def hide(self, tensor: Tensor, hidden: Tensor, token: Tensor | None = None) -> Tensor:
+        """Hide what was drawn: the views of a call.
+
+        Args:
+            tensor: as for a call, or already in views, (B, V, H, W, C).
+            hidden: (B, V, h, w, M), from `draw`.
+            token: as for a call.
+        """
         fillings = [token if modality.hides_all else None for modality in self.modalities]
-        return self._replace(tensor, hidden, fillings), hidden
+        return self._replace(tensor, hidden, fillings)
 
     def draw(self, tensor: Tensor, step: Tensor | int) -> Tensor:
         """Draw what to hide of a batch: float32 (B, V, h, w, M), 1 where m hides a block.
@@ -189,7 +208,14 @@ class MaskGenerator(keras.layers.Layer):
             tensor: what is masked, (B, H, W, C) or (B, L, C).
             step: int32 scalar that the masks are drawn from.
         """
-        return self.block_draw.hidden(self._as_map(tensor), step, self.grid, self.plan)
+        tensor = self._as_map(tensor)
+        if self.draws == 1:
+            return self.block_draw.hidden(tensor, step, self.grid, self.plan)
+        # Every view is drawn as that of another image, of which it is one view.
+        repeated = ops.repeat(tensor, self.draws, axis=0)
+        drawn = self.block_draw.hidden(repeated, step, self.grid, self.plan)
+        drawn = ops.reshape(drawn, (-1, self.draws, *drawn.shape[1:]))
+        return ops.stack([drawn[:, view, view] for view in range(self.views)], axis=1)
 
     def visible_count(self, positions: int) -> int:
         """Count how many of so many positions lose nothing in the last view."""
@@ -200,10 +226,14 @@ class MaskGenerator(keras.layers.Layer):
         """Choose the positions that a mask leaves visible, where `hides_whole_positions`.
 
         Args:
-            hidden: (B, 1, h, w, 1), from `draw`.
+            hidden: (B, V, h, w, 1), from `draw`.
             rows: number of rows of positions, a multiple of h.
             columns: number of columns of positions, a multiple of w.
+
+        Returns:
+            The visible positions of B·V views.
         """
+        hidden = ops.expand_dims(join_views(hidden), 1)
         return Visible.of(hidden, rows, columns, self.visible_count(rows * columns))
 
     # ----------------------------------------------------------- hiding and measuring
@@ -225,7 +255,28 @@ class MaskGenerator(keras.layers.Layer):
             filling = self._split(filling)
         return self._replace(tensor, hidden, [filling] * len(self.modalities))
 
-    def hidden_loss(self, target: Tensor, prediction: Tensor, hidden: Tensor) -> dict[str, Tensor]:
+    def shown(self, hidden: Tensor, rows: int, columns: int) -> Tensor:
+        """Tell how much of each position of a map is not hidden entirely.
+
+        Args:
+            hidden: (B, V, h, w, M), from `draw`.
+            rows: number of rows of positions, a multiple or a divisor of h.
+            columns: number of columns of positions, a multiple or a divisor of w.
+
+        Returns:
+            float32 (B, V, rows, columns), 1 where nothing is hidden entirely, 0 where all is.
+        """
+        whole = [float(modality.hides_all) for modality in self.modalities]
+        lost = ops.sum(hidden * ops.convert_to_tensor(whole), axis=-1, keepdims=True)
+        _, views, height, width, _ = hidden.shape
+        if rows > height or columns > width:
+            lost = spread(lost, max(rows // height, 1), max(columns // width, 1))
+        parts = split_blocks(lost, (rows, columns))
+        return 1 - ops.reshape(ops.mean(parts, axis=(3, 5)), (-1, views, rows, columns))
+
+    def hidden_loss(
+        self, target: Tensor, prediction: Tensor, hidden: Tensor, squared: bool = False
+    ) -> dict[str, Tensor]:
         """Measure the prediction on what was hidden: Σ|m⊙T(x̂−x)| / (Σm + ε).
 
         Every hidden coefficient of every view counts alike.
@@ -234,9 +285,10 @@ class MaskGenerator(keras.layers.Layer):
             target: (B, H, W, C) normalized pixels.
             prediction: (B, V, H, W, C) normalized pixels.
             hidden: (B, V, h, w, M), from `draw`.
+            squared: whether squares are averaged instead of absolute values.
 
         Returns:
-            For each modality's name the mean absolute error per hidden coefficient, (B,).
+            For each modality's name the mean error per hidden coefficient, (B,).
         """
         error = self._split(prediction) - self._split(target)
         losses = {}
@@ -244,7 +296,8 @@ class MaskGenerator(keras.layers.Layer):
             _, _, _, height, _, width, channels = error.shape
             lost = ops.sum(modality.selection((height, width, channels)))
             mask = hidden[..., index : index + 1]
-            total = ops.sum(modality.block_errors(error) * mask[..., 0], axis=(1, 2, 3))
+            errors = modality.block_errors(error, squared)
+            total = ops.sum(errors * mask[..., 0], axis=(1, 2, 3))
             count = ops.sum(mask, axis=(1, 2, 3, 4)) * lost
             losses[name] = total / (count + 1e-5)
         return losses

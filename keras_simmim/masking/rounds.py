@@ -62,16 +62,24 @@ class Rounds:
         if self.shares is not None:
             object.__setattr__(self, "shares", tuple(map(float, self.shares)))
 
-    def check_shares(self, modalities: int) -> None:
-        """Raise ValueError unless there is a positive share for each of so many modalities."""
-        shares = self.shares
-        if shares is None:
-            return
-        if len(shares) != modalities or not all(0 < share < np.inf for share in shares):
-            raise ValueError(
-                f"shares must be {modalities} positive numbers, one for each modality, "
-                f"got {shares!r}."
-            )
+    @property
+    def views(self) -> int:
+        """Give the number of views: one for each round."""
+        return self.iterations
+
+    @property
+    def draws(self) -> int:
+        """Give the number of draws: all rounds are made of one."""
+        return 1
+
+    @property
+    def hides_alike(self) -> bool:
+        """Tell whether every view loses as many blocks as any other."""
+        return self.iterations == 1
+
+    def check_modalities(self, modalities: int) -> None:
+        """Raise ValueError unless so many modalities can be hidden like this."""
+        check_shares(self.shares, modalities)
 
     def totals(self, blocks: int) -> list[int]:
         """Count how many of N blocks have been hidden by the end of each round."""
@@ -115,6 +123,16 @@ class Rounds:
     def from_config(cls, config: Config) -> "Rounds":
         """Make rounds of this configuration."""
         return cls(**config)
+
+
+def check_shares(shares: tuple[float, ...] | None, modalities: int) -> None:
+    """Raise ValueError unless there is a positive share for each of so many modalities."""
+    if shares is None:
+        return
+    if len(shares) != modalities or not all(0 < share < np.inf for share in shares):
+        raise ValueError(
+            f"shares must be {modalities} positive numbers, one for each modality, got {shares!r}."
+        )
 
 
 def _checked_ratio(ratio: Any, iterations: int, schedule: str) -> float | tuple[float, ...]:

@@ -7,6 +7,7 @@ import keras
 from keras_simmim.backend.types import Config
 from keras_simmim.masking.arguments import check_ratio
 from keras_simmim.masking.draws import RandomDraw
+from keras_simmim.masking.independent_views import IndependentViews
 from keras_simmim.masking.mask_generator import MaskGenerator
 from keras_simmim.masking.modalities import Spatial
 
@@ -22,6 +23,7 @@ class SpatialMasking(MaskGenerator):
         ratio: share of the blocks to hide, 0 < ratio < 1; exactly ⌈ratio·N⌉ of N blocks.
         block_size: side of a block in positions of the tensor to mask, or (height, width).
         seed: 0 ≤ seed < 2³¹; masks are a function of (seed, step, image, block).
+        views: number of masks that are drawn for each image, at least 1.
         **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
@@ -45,15 +47,18 @@ class SpatialMasking(MaskGenerator):
         ratio: float = 0.6,
         block_size: int | tuple[int, int] = 4,
         seed: int = 0,
+        views: int = 1,
         **kwargs: Any,
     ) -> None:
+        ratio = check_ratio(ratio)
         super().__init__(
             modalities=[Spatial()],
             draw=RandomDraw(seed),
-            ratio=check_ratio(ratio),
+            ratio=ratio if views == 1 else IndependentViews(ratio, views),
             block_size=block_size,
             **kwargs,
         )
+        self.ratio = ratio
         self.seed = seed
 
     def get_config(self) -> Config:
@@ -63,4 +68,5 @@ class SpatialMasking(MaskGenerator):
             "ratio": self.ratio,
             "block_size": self.block_size,
             "seed": self.seed,
+            "views": self.views,
         }

@@ -16,12 +16,15 @@ class Visible(NamedTuple):
         positions: int32 (B, n), those that lose nothing, in order; None for all.
         places: int32 (B, N), where every position stands among the encoded ones; n or more for
             the others. None for all.
+        shown: float (B, h, w), how much is visible of each position of complete maps, of which
+            an encoder saw no more; None for all.
 
     Source: He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR 2022.
     """
 
     positions: Tensor | None = None
     places: Tensor | None = None
+    shown: Tensor | None = None
 
     @classmethod
     def of(cls, hidden: Tensor, rows: int, columns: int, count: int) -> Self:
@@ -36,15 +39,17 @@ class Visible(NamedTuple):
         places = places_of(hidden, rows, columns)
         return cls(visible_first(places)[:, :count], places)
 
-    def encode(self, encoder: keras.layers.Layer, features: Tensor, training: bool) -> Tensor:
+    def encode(
+        self, encoder: keras.layers.Layer, features: Tensor, training: bool, **options: Tensor
+    ) -> Tensor:
         """Run an encoder over these positions of features (B, h, w, c)."""
         chosen = {} if self.positions is None else {"visible": self.positions}
-        return encoder(features, training=training, **chosen)
+        return encoder(features, training=training, **chosen, **options)
 
     def decode(self, head: keras.layers.Layer, encoded: Tensor) -> Tensor:
         """Run a head that predicts all positions from what was encoded."""
-        chosen = {} if self.places is None else {"places": self.places}
-        return head(encoded, **chosen)
+        chosen = {"places": self.places, "shown": self.shown}
+        return head(encoded, **{name: value for name, value in chosen.items() if value is not None})
 
 
 def places_of(hidden: Tensor, rows: int, columns: int) -> Tensor:

@@ -186,12 +186,16 @@ class ImageModel(TrainedModel):
     @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> Self:
         """Make a model of this configuration, with new weights."""
-        parts = {
-            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
-            for name, value in config.items()
-            if isinstance(value, dict)
-        }
-        arguments = {**config, **parts}
+
+        def made(value: Any) -> Any:
+            return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+
+        arguments = dict(config)
+        for name, value in config.items():
+            if isinstance(value, dict):
+                arguments[name] = made(value)
+            elif isinstance(value, list) and value and isinstance(value[0], dict):
+                arguments[name] = [made(part) for part in value]
         # Files of earlier versions do not have it.
         frozen = arguments.pop("frozen_parts", None)
         model = cls(**arguments)

@@ -1,5 +1,6 @@
 """The whole path, images to loss: stem, masked views, encoder, heads, and what teaches."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -19,15 +20,13 @@ from keras_simmim.masking.views import join_views, split_views
 from keras_simmim.masking.visible import Visible
 from keras_simmim.models.image_model import ImageModel
 from keras_simmim.models.labels import check_labels
-from keras_simmim.models.simmim_arguments import check_arguments, warn_of_nothing_visible
-from keras_simmim.objectives import (
-    Classification,
-    MaskedPass,
-    Objective,
-    Ranking,
-    Reconstruction,
-    RunningScale,
+from keras_simmim.models.simmim_arguments import (
+    check_arguments,
+    check_batch,
+    warn_of_nothing_visible,
 )
+from keras_simmim.models.simmim_objectives import choose_objectives
+from keras_simmim.objectives import MaskedPass, Objective, Parts, RunningScale
 from keras_simmim.objectives.integer_labels import integer_labels
 from keras_simmim.training.class_weight import weights_of_labels
 from keras_simmim.training.measured import Measured
@@ -44,6 +43,7 @@ class SimMIM(ImageModel):
 
     Images pass the backbone's stem, are masked into views, pass its encoder, and then each view
     predicts the pixels that it hid; with a classifier, the aggregated views also predict labels.
+    Other objectives may teach instead, or beside.
 
     Args:
         backbone: `ks.backbones.ViT`, `ConvNet` or any other `Backbone`.
@@ -56,8 +56,9 @@ class SimMIM(ImageModel):
         mask_token: whether a learned vector stands in feature positions that are hidden
             entirely; else zero.
         encode: "all" positions, or the "visible" ones alone, which is faster: a `TransformerHead`
-            then has the mask tokens. For a `ViT` with absolute positions and one spatial or
-            learned masking of its features. Targets and loss stay the paper's.
+            then has the mask tokens. For a `ViT` with absolute positions whose features are
+            masked, or a convolutional network whose pixels are, which then masks again after
+            every convolution; by masks that hide whole positions, as many in every view.
         reconstruction_weight: factor of the reconstruction loss; 0 trains on labels alone.
         classification_weight: factor of the classification loss.
         mean: of the pixels per channel, in 0–255 units; ImageNet's if None (for a number of
@@ -65,6 +66,10 @@ class SimMIM(ImageModel):
         std: standard deviation of the pixels per channel, likewise.
         embedding_metrics: whether to log the standard deviation and the effective rank of the
             embeddings of each batch, which fall when the network collapses.
+        objectives: what teaches, of `ks.objectives` or your own; the paper's `Reconstruction` if
+            None. A classifier teaches beside them, and learned masks beside a `Reconstruction`.
+        crops: `ks.training.Crops` that draws crops of every image on the device; None for images
+            as they come, or for batches of crops (B, c, H, W, C) as `ks.data` gives them.
         **kwargs: passed to `keras.Model`.
 
     Raises:
@@ -104,6 +109,8 @@ class SimMIM(ImageModel):
         mean: float | tuple[float, ...] | None = None,
         std: float | tuple[float, ...] | None = None,
         embedding_metrics: bool = False,
+        objectives: Sequence[Objective] | None = None,
+        crops: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(backbone, mean=mean, std=std, **kwargs)
@@ -115,7 +122,10 @@ class SimMIM(ImageModel):
         self.has_mask_token = mask_token
         self.reconstruction_weight = float(reconstruction_weight)
         self.classification_weight = float(classification_weight)
-        self.reconstructs = reconstruction_weight > 0
+        self.crops = crops
+        self.given_objectives = None if objectives is None else list(objectives)
+        self.objectives: list[Objective] = choose_objectives(self)
+        self.reconstructs = any(objective.needs_prediction for objective in self.objectives)
         self.head: Any = None
         if self.reconstructs:
             default = TransformerHead if encode == "visible" else ReconstructionHead
@@ -124,25 +134,7 @@ class SimMIM(ImageModel):
         self.embedding_metrics = embedding_metrics
         # Several modalities count alike, however large their coefficients are.
         self.target_scale = RunningScale() if len(mask_generator.names) > 1 else None
-        self.objectives = self._objectives()
-        names = ["loss", "gradient_norm"]
-        names += [name for objective in self.objectives for name in objective.log_names()]
-        if embedding_metrics:
-            names += ["embedding_std", "embedding_rank"]
-        self.trackers = [TrackedMean(name) for name in names]
         self.build((None, *backbone.image_shape))
-
-    def _objectives(self) -> list[Objective]:
-        """List what teaches this model: reconstruction, and what else it has parts for."""
-        objectives: list[Objective] = []
-        if self.reconstructs:
-            scale, weight = self.target_scale, self.reconstruction_weight
-            objectives.append(Reconstruction(self.mask_generator, scale=scale, weight=weight))
-            if self.mask_generator.has_ranking_loss:
-                objectives.append(Ranking(self.mask_generator))
-        if self.classifier is not None:
-            objectives.append(Classification(self.logits, weight=self.classification_weight))
-        return objectives
 
     # ------------------------------------------------------------------ weights
 
@@ -175,8 +167,36 @@ class SimMIM(ImageModel):
             views_shape = (None, views, *backbone.feature_shape)
             _build(self.aggregator, views_shape)
             _build(self.classifier, self.aggregator.compute_output_shape(views_shape))
+        self._prepare_objectives()
         self.add_step()
         self.built = True
+
+    def _prepare_objectives(self) -> None:
+        """Make the objectives ready for this model, which owns and saves their layers."""
+        backbone, on_pixels = self.backbone, self.mask_on == "pixels"
+        parts = Parts(
+            mask_generator=self.mask_generator,
+            image_shape=backbone.image_shape,
+            feature_shape=backbone.feature_shape,
+            patch_grid=self.mask_generator.grid if on_pixels else backbone.feature_shape[:2],
+            embeds_positions=backbone.embeds_positions,
+            scale=self.target_scale,
+            dtype=self.dtype_policy,
+        )
+        names = ["loss", "gradient_norm"]
+        for objective in self.objectives:
+            objective.prepare(parts)
+            names += objective.log_names()
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"objectives must have different names, got losses {names[2:]}: give one a name="
+            )
+        layers = [layer for objective in self.objectives for layer in objective.layers]
+        if layers:
+            self.objective_layers = layers
+        if self.embedding_metrics:
+            names += ["embedding_std", "embedding_rank"]
+        self.trackers = [TrackedMean(name) for name in names]
 
     def depth_of(self, variable: keras.Variable) -> int:
         """Return the number of a weight's block; the mask token stands with the stem."""
@@ -215,6 +235,7 @@ class SimMIM(ImageModel):
         training: bool,
         labels: Tensor | None = None,
         weights: Tensor | None = None,
+        crops: int = 1,
     ) -> MaskedPass:
         """Mask normalized pixels into views, encode each of them, and predict what it hid.
 
@@ -224,38 +245,93 @@ class SimMIM(ImageModel):
             training: whether layers behave as in training.
             labels: of the images, to be handed on.
             weights: of the images, to be handed on; ones if None.
+            crops: of how many images, side by side, each picture consists.
         """
-        stem, encoder = self.backbone.stem, self.backbone.encoder
-        visible = Visible()
-        if self.mask_on == "pixels":
-            masked = pixels
-            views, hidden = self.mask_generator(pixels, step=step)
-            features = stem(join_views(views), training=training)
+        views = self.mask_generator.views
+        on_pixels = self.mask_on == "pixels"
+        mask = self._mask_pixels if on_pixels else self._mask_features
+        masked, hidden, features, visible, inside = mask(pixels, step, training)
+        lost, options = self._lost_positions(hidden, step)
+        if on_pixels:
+            encoded = self.backbone.run_encoder(features, training, inside)
         else:
-            masked = stem(pixels, training=training)
-            if self.encode == "visible":
-                hidden = self.mask_generator.draw(masked, step)
-                rows, columns = self.backbone.positions
-                visible = self.mask_generator.visible(hidden, rows, columns)
-                features = masked
-            else:
-                views, hidden = self.mask_generator(masked, step=step, token=self.mask_token)
-                features = join_views(views)
-        encoded = visible.encode(encoder, features, training)
+            encoded = visible.encode(self.backbone.encoder, features, training, **options)
         prediction = None
         if self.head is not None:
             prediction = ops.cast(visible.decode(self.head, encoded), "float32")
-            prediction = split_views(prediction, self.mask_generator.views)
+            prediction = split_views(prediction, views)
         return MaskedPass(
             pixels=pixels,
             masked=masked,
             hidden=hidden,
-            encoded=split_views(encoded, self.mask_generator.views),
+            encoded=split_views(encoded, views),
             prediction=prediction,
             labels=labels,
             weights=ops.ones_like(pixels[:, 0, 0, 0]) if weights is None else weights,
             step=step,
+            positions=visible.positions,
+            lost=lost,
+            crops=crops,
         )
+
+    def _mask_pixels(self, pixels: Tensor, step: Tensor | int, training: bool) -> tuple[Any, ...]:
+        """Mask before the stem.
+
+        Returns:
+            What was masked; `hidden`; what the encoder takes, B·V; which of it is visible; and
+            (B·V, h, w, 1), what alone convolutions are to see, or None.
+        """
+        generator = self.mask_generator
+        images, hidden = generator(pixels, step=step)
+        visible, inside = Visible(), None
+        if self.encode == "visible":
+            rows, columns, _ = self.backbone.feature_shape
+            visible = Visible(shown=join_views(generator.shown(hidden, rows, columns)))
+            inside = ops.expand_dims(join_views(generator.shown(hidden, *generator.grid)), -1)
+        features = self.backbone.run_stem(join_views(images), training, inside)
+        return pixels, hidden, features, visible, inside
+
+    def _mask_features(self, pixels: Tensor, step: Tensor | int, training: bool) -> tuple[Any, ...]:
+        """Mask between stem and encoder, or inside a stem that looks around: see `_mask_pixels`."""
+        backbone, generator = self.backbone, self.mask_generator
+        rows, columns = backbone.positions
+        if backbone.masks_stem:
+            masked = ops.zeros((ops.shape(pixels)[0], *backbone.stem_shape), self.compute_dtype)
+            hidden = generator.draw(masked, step)
+            inside = ops.expand_dims(join_views(generator.shown(hidden, rows, columns)), -1)
+            repeated = ops.repeat(pixels, generator.views, axis=0)
+            features = backbone.run_stem(repeated, training, inside)
+            local = split_views(features, generator.views)
+        else:
+            local = masked = backbone.stem(pixels, training=training)
+            hidden = generator.draw(masked, step)
+            features = masked
+            if self.encode == "visible" and generator.views > 1:
+                features = ops.repeat(masked, generator.views, axis=0)
+        if self.encode == "visible":
+            return masked, hidden, features, generator.visible(hidden, rows, columns), None
+        features = join_views(generator.hide(local, hidden, self.mask_token))
+        return masked, hidden, features, Visible(), None
+
+    def _lost_positions(
+        self, hidden: Tensor, step: Tensor | int
+    ) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """Ask the objective that takes positions away, if there is one, which and for what."""
+        for objective in self.objectives:
+            if objective.loses_positions:
+                shown = join_views(self.mask_generator.shown(hidden, *self.backbone.positions))
+                shown = ops.reshape(shown, (-1, shown.shape[1] * shown.shape[2]))
+                lost, stand_in = objective.lost_positions(shown, step)
+                return lost, {"lost": lost, "stand_in": stand_in}
+        return None, {}
+
+    def predicted_pixels(self, masked_pass: MaskedPass) -> Tensor:
+        """Give the normalized pixels (B, V, H, W, C) that each view's prediction means."""
+        prediction = masked_pass.prediction
+        for objective in self.objectives:
+            if objective.needs_prediction:
+                return objective.pixels_of(prediction, masked_pass.pixels)
+        return prediction
 
     def logits(self, masked_pass: MaskedPass, training: bool) -> Tensor:
         """Score the classes, float32 (B, K), of masked views in training, else of whole images."""
@@ -272,27 +348,34 @@ class SimMIM(ImageModel):
 
         Args:
             data: images, (images, labels) or (images, labels, sample_weight); images
-                (B, H, W, C) uint8 or float 0–255, labels integers (B,) with −1 for unlabelled.
+                (B, H, W, C), or crops of them (B, c, H, W, C), uint8 or float 0–255; labels
+                integers (B,) with −1 for unlabelled.
             training: labels are predicted from the masked views in training, and from the
                 unmasked image otherwise.
 
         Returns:
-            The losses "loss" and, where there are any, "reconstruction_loss" and its part of each
-            modality ("spatial_loss", …), "ranking_loss", "classification_loss", "accuracy",
-            "embedding_std" and "embedding_rank".
+            "loss" and what every objective measured: "reconstruction_loss" and its part of each
+            modality ("spatial_loss", …), "ranking_loss", "classification_loss", "accuracy", …;
+            and "embedding_std" and "embedding_rank", where asked for.
 
         Raises:
             ValueError: for a batch that nothing can be learned from.
         """
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        # torch's inductor gets int32 arithmetic on constants alone wrong, so that the evaluation's
+        # step, too, comes from the variable, which is never below 0.
+        step = self.step if training else ops.minimum(self.step, EVALUATION_STEP)
+        images, crops = self._crops_of(images, step, training)
         pixels = self.normalize(images)
         weights = None
         if sample_weight is not None:
             weights = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
-        # torch's inductor gets int32 arithmetic on constants alone wrong, so that the evaluation's
-        # step, too, comes from the variable, which is never below 0.
-        step = self.step if training else ops.minimum(self.step, EVALUATION_STEP)
-        found = self.masked_pass(pixels, step, training, labels=labels, weights=weights)
+        if crops > 1:
+            labels, weights = (
+                part if part is None else ops.repeat(ops.convert_to_tensor(part), crops, axis=0)
+                for part in (labels, weights)
+            )
+        found = self.masked_pass(pixels, step, training, labels, weights, crops)
         if training and labels is not None and self.class_weight is not None:
             flat, _ = integer_labels(labels, len(self.class_weight))
             found = found._replace(label_weights=weights_of_labels(flat, self.class_weight))
@@ -306,12 +389,35 @@ class SimMIM(ImageModel):
                 total = total + objective.weight * means[f"{objective.name}_loss"][0]
             losses |= means
         if not losses:
-            raise ValueError("reconstruction_weight is 0, so fit and evaluate need labels.")
+            raise ValueError(
+                "nothing to measure: without a reconstruction (reconstruction_weight is 0, so "
+                "fit and evaluate need labels) or an objective that takes single crops."
+            )
         batch_size = ops.cast(ops.shape(pixels)[0], "float32")
         if self.embedding_metrics:
             statistics = embedding_statistics(self.backbone.pool(ops.mean(found.encoded, axis=1)))
             losses |= {name: (value, batch_size) for name, value in statistics.items()}
         return Measured({"loss": (total, batch_size), **losses}, outputs={}, targets={}, weights={})
+
+    def _crops_of(self, images: Tensor, step: Tensor | int, training: bool) -> tuple[Tensor, int]:
+        """Lay the crops of each picture side by side: (B, c, H, W, C) → (B·c, H, W, C) and c.
+
+        Raises:
+            ValueError: in training, for fewer crops than an objective compares.
+        """
+        if self.crops is not None:
+            images = self.crops(images, step=step)
+        crops = 1
+        if len(images.shape) == 5:
+            crops, images = images.shape[1], join_views(images)
+        for objective in self.objectives if training else ():
+            if crops < objective.least_crops:
+                raise ValueError(
+                    f"{type(objective).__name__} compares {objective.least_crops} crops of an "
+                    f"image, got batches of {crops}: pass crops=2 to the source of ks.data, for "
+                    "batches (B, 2, H, W, C), or crops=ks.training.Crops(2) to SimMIM."
+                )
+        return images, crops
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, **kwargs: Any) -> None:
         """Choose the optimizer; the other arguments are those of `ImageModel.compile`.
@@ -336,9 +442,10 @@ class SimMIM(ImageModel):
             arguments: of `fit`, by name.
 
         Raises:
-            ValueError: for labels that are no classes.
+            ValueError: for labels that are no classes, or batches too small for an objective.
         """
         super().before_fit(arguments)
+        check_batch(self.objectives, arguments)
         labels = arguments["y"]
         if self.classifier is not None and isinstance(labels, np.ndarray):
             check_labels(labels, self.classifier.num_classes, "y", unlabelled=True)
@@ -380,6 +487,9 @@ class SimMIM(ImageModel):
             "reconstruction_weight": self.reconstruction_weight,
             "classification_weight": self.classification_weight,
             "embedding_metrics": self.embedding_metrics,
+            "objectives": self.given_objectives
+            and [keras.saving.serialize_keras_object(part) for part in self.given_objectives],
+            "crops": keras.saving.serialize_keras_object(self.crops),
         }
 
     @classmethod

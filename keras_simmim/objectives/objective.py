@@ -1,11 +1,13 @@
 """The contract of every objective: one thing that teaches."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
+import keras
 from keras import ops
 
-from keras_simmim.backend.types import Tensor
+from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.objectives.masked_pass import MaskedPass
+from keras_simmim.objectives.parts import Parts
 
 
 class Measure(NamedTuple):
@@ -30,26 +32,98 @@ class Measure(NamedTuple):
 class Objective:
     """Measure how well something was done in a forward pass, for an optimizer to improve.
 
-    An objective is no layer. It uses layers that the model owns, such as its heads, so that it
-    may be given several models' or share one with another objective.
+    An objective is no layer. It has `layers`, which the model owns and saves, and `prepare` makes
+    it ready for one model. Its arguments are those of `get_config`; register it with Keras.
 
     Args:
-        weight: factor of its loss in the model's.
+        weight: factor of its loss in the model's, at least 0.
+        name: the loss "<name>_loss" of `measure` is the one that teaches; the class' own if None.
 
-    Subclasses have `name`: the loss "<name>_loss" of `measure` is the one that teaches. One that
-    `is_batch_statistic` gives the same value for every example: weights of examples then do no
-    more than leave some out.
+    Raises:
+        ValueError: for a weight below 0.
+
+    One that `is_batch_statistic` gives the same value for every example: weights of examples then
+    do no more than leave some out, and batches that are accumulated do not see each other.
+
+    Example:
+    ```python
+    import keras
+    from keras import ops
+    import keras_simmim as ks
+
+
+    @keras.saving.register_keras_serializable("examples")
+    class Small(ks.objectives.Objective):
+        name = "small"
+
+        def measure(self, masked_pass, training):
+            sizes = ops.mean(ops.abs(masked_pass.encoded), axis=(1, 2, 3, 4))
+            total = ops.cast(ops.shape(sizes)[0], "float32")
+            return {"small_loss": ks.objectives.Measure(sizes, masked_pass.weights, total)}
+
+
+    backbone = ks.backbones.ViT((16, 24, 3), 8, num_layers=1, num_heads=2, hidden_dim=8)
+    masking = ks.masking.SpatialMasking(0.5, block_size=1)
+    model = ks.SimMIM(backbone, masking, objectives=[ks.objectives.Reconstruction(), Small(0.1)])
+    model.compile("adamw")
+    losses = model.train_on_batch(ops.ones((4, 16, 24, 3)), return_dict=True)
+    sorted(losses)[-2:]   # ['small_loss', 'spatial_loss']
+    ```
     """
 
     name: str
     is_batch_statistic: bool = False
+    # Whether it compares a prediction of the model's head with what was hidden.
+    needs_prediction: bool = False
+    # Whether tokens lose their positions in the pass that it measures.
+    loses_positions: bool = False
+    # How many crops of a picture, and how many images, a batch must have for it.
+    least_crops: int = 1
+    least_images: int = 1
 
-    def __init__(self, weight: float = 1.0) -> None:
+    def __init__(self, weight: float = 1.0, name: str | None = None) -> None:
+        if not weight >= 0:
+            raise ValueError(f"weight must be at least 0, got {weight!r}.")
         self.weight = float(weight)
+        if name is not None:
+            self.name = name
+        # What the model is to own of it.
+        self.layers: list[keras.layers.Layer] = []
+
+    def prepare(self, parts: Parts) -> None:
+        """Take what is needed of a model's parts, and create the layers.
+
+        Args:
+            parts: of the model, which is built but for these layers.
+
+        Raises:
+            ValueError: for a model that this cannot teach.
+        """
 
     def log_names(self) -> tuple[str, ...]:
         """List the names of what `measure` gives."""
         return (f"{self.name}_loss",)
+
+    def lost_positions(self, shown: Tensor, step: Tensor | int) -> tuple[Tensor, Tensor]:
+        """Say which tokens lose their positions, where `loses_positions`, and what stands there.
+
+        Args:
+            shown: float32 (B, N), 1 for positions that are not hidden entirely.
+            step: int32 scalar that anything random is drawn from.
+
+        Returns:
+            float32 (B, N), 1 for a position that is lost, and a vector (D,).
+        """
+        raise NotImplementedError
+
+    def pixels_of(self, prediction: Tensor, pixels: Tensor) -> Tensor:
+        """Give the pixels that a prediction means, both (B, V, H, W, C), where `needs_prediction`.
+
+        Args:
+            prediction: of what the objective aims at.
+            pixels: (B, H, W, C), normalized, of which it was predicted.
+        """
+        return prediction
 
     def measure(self, masked_pass: MaskedPass, training: bool) -> dict[str, Measure]:
         """Measure a batch.
@@ -63,6 +137,20 @@ class Objective:
             does not have what the objective needs, such as labels.
         """
         raise NotImplementedError
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        config: Config = {"weight": self.weight}
+        return config if self.name == type(self).name else {**config, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Make an objective of this configuration, with new layers."""
+        return cls(**config)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy the configuration; each copy is prepared for a model of its own."""
+        return type(self).from_config(self.get_config())
 
 
 def same_for_all(value: Tensor, masked_pass: MaskedPass) -> Measure:

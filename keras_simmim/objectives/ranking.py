@@ -1,8 +1,9 @@
 """Teach the masks which blocks are hard to predict."""
 
-from keras_simmim.masking import MaskGenerator
 from keras_simmim.objectives.masked_pass import MaskedPass
 from keras_simmim.objectives.objective import Measure, Objective, same_for_all
+from keras_simmim.objectives.parts import Parts
+from keras_simmim.objectives.reconstruction import Reconstruction
 
 
 class Ranking(Objective):
@@ -11,21 +12,27 @@ class Ranking(Objective):
     A statistic of the batch: pairs of blocks count alike, whichever image they are of.
 
     Args:
-        mask_generator: the model's, with a ranking loss.
+        reconstruction: the objective that predicts the blocks.
 
     Source: Wang et al., "Hard Patches Mining for Masked Image Modeling", CVPR 2023, section 3.3.
     """
 
     name = "ranking"
     is_batch_statistic = True
+    needs_prediction = True
 
-    def __init__(self, mask_generator: MaskGenerator) -> None:
+    def __init__(self, reconstruction: Reconstruction) -> None:
         super().__init__()
-        self.mask_generator = mask_generator
+        self.reconstruction = reconstruction
+
+    def prepare(self, parts: Parts) -> None:
+        """Take the masks, whose draw has a ranking loss."""
+        self.mask_generator = parts.mask_generator
 
     def measure(self, masked_pass: MaskedPass, training: bool) -> dict[str, Measure]:
         """Measure the ranks that the masks gave to what they hid."""
+        target = self.reconstruction.target_of(masked_pass.pixels)
         loss = self.mask_generator.ranking_loss(
-            masked_pass.masked, masked_pass.pixels, masked_pass.prediction, masked_pass.hidden
+            masked_pass.masked, target, masked_pass.prediction, masked_pass.hidden
         )
         return {"ranking_loss": same_for_all(loss, masked_pass)}

@@ -133,7 +133,7 @@ def test_what_is_visible_is_what_is_not_hidden():
     generator = SpatialMasking(0.6, 2)
     generator.build((None, 4, 6, 3))
     hidden = generator.draw(ops.zeros((3, 1)), 2)
-    positions, places = map(ops.convert_to_numpy, generator.visible(hidden, 4, 6))
+    positions, places = map(ops.convert_to_numpy, generator.visible(hidden, 4, 6)[:2])
     mask = numbers(hidden)[:, 0, :, :, 0].repeat(2, 1).repeat(2, 2).reshape(3, 24)
     for image in range(3):
         np.testing.assert_array_equal(positions[image], np.flatnonzero(mask[image] == 0))

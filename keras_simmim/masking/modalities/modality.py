@@ -73,9 +73,15 @@ class Modality:
         """Give the part of blocks that hiding takes, T⁻¹(selection⊙T(x))."""
         return self.synthesize(self._selected(self.analyze(blocks)))
 
-    def block_errors(self, error: Tensor) -> Tensor:
-        """Sum |T(error)| over the coefficients that hiding takes from each block: (B, V, h, w)."""
-        return ops.sum(ops.abs(self._selected(self.analyze(error))), axis=(3, 5, 6))
+    def block_errors(self, error: Tensor, squared: bool = False) -> Tensor:
+        """Sum |T(error)| over the coefficients that hiding takes from each block: (B, V, h, w).
+
+        Args:
+            error: (B, V, h, p, w, q, C).
+            squared: whether squares are summed instead.
+        """
+        lost = self._selected(self.analyze(error))
+        return ops.sum(ops.square(lost) if squared else ops.abs(lost), axis=(3, 5, 6))
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""

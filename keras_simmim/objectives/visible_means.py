@@ -1,0 +1,29 @@
+"""One vector for each view: the mean of what it shows."""
+
+from keras import ops
+
+from keras_simmim.backend.types import Tensor
+from keras_simmim.masking import MaskGenerator
+from keras_simmim.objectives.masked_pass import MaskedPass
+
+
+def visible_means(masked_pass: MaskedPass, mask_generator: MaskGenerator) -> Tensor:
+    """Average the encoded positions of each view that are not hidden entirely.
+
+    Args:
+        masked_pass: of B/c pictures with c crops of V views each.
+        mask_generator: that masked them.
+
+    Returns:
+        float32 (B/c, c·V, D): for each picture the views of its first crop, then of the next.
+    """
+    encoded = ops.cast(masked_pass.encoded, "float32")
+    _, views, rows, columns, channels = encoded.shape
+    if masked_pass.positions is not None:
+        means = ops.mean(encoded, axis=(2, 3))
+    else:
+        shown = mask_generator.shown(ops.stop_gradient(masked_pass.hidden), rows, columns)
+        # Of a view that shows nothing, all positions count alike.
+        shares = ops.expand_dims(shown + 1e-6, -1)
+        means = ops.sum(encoded * shares, axis=(2, 3)) / ops.sum(shares, axis=(2, 3))
+    return ops.reshape(means, (-1, masked_pass.crops * views, channels))
