@@ -1,11 +1,13 @@
-"""Does pretraining help where labels are few? Fine-tuned against from scratch, on real images.
+"""What do the objectives teach, at equal time, and where are few labels better off by it?
 
-python benchmarks/representation.py            # runs what is missing, then prints the tables
-python benchmarks/representation.py --table    # only prints
-python benchmarks/representation.py --speed    # images/s of each pretraining, in turns
+python benchmarks/representation.py screen          # all arms on climate tiles, one seed
+python benchmarks/representation.py decide          # the chosen arms on all sets, several seeds
+python benchmarks/representation.py table           # only prints what is there
 
-Results go to benchmarks/results/representation.jsonl, pretrained weights to benchmarks/.cache; a
-second run continues. Every cell is one seed: weights, masks, chosen labels and order of images.
+Every cell runs on one core for so many seconds of its own processor time, and then stops being
+trained; how many steps that is, is measured before it begins and written down. Results go to
+benchmarks/results/representation.jsonl, pretrained weights to benchmarks/.cache; what is there is
+not run again. Two of these may run beside each other: `--part 0/2` and `--part 1/2`.
 """
 
 import argparse
@@ -16,6 +18,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "torch")
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import keras
 import numpy as np
@@ -27,92 +30,165 @@ from sklearn.preprocessing import StandardScaler
 
 import keras_simmim as ks
 
-m = ks.masking
+m, o = ks.masking, ks.objectives
 RESULTS = Path(__file__).parent / "results" / "representation.jsonl"
-SIDES = {"color": 32, "cells": 64, "defects": 64}
-BUDGETS = (20, 100, 400, None)
-SEEDS = range(3)
-BATCH = 64
-STEPS = 300  # of fine-tuning, with any number of labels
-RATE = 3e-4  # of fine-tuning
-# Epochs of equal time: images/s by `--speed`, on the machine of the README's table.
-EPOCHS = {"spatial": 30, "multimodal": 8, "visible": 30, "semi-supervised": 30}
+# Each set of images is pretrained on once, for all the labels that it has.
+SETS = {"climate": ("climate 5", "climate 20"), "cells": ("cells", "defects"), "color": ("color",)}
+SIDES = {"climate": 32, "cells": 64, "color": 32}
+SECONDS = {"screen": 180, "decide": 120}
+BATCH = 128
+TUNING_STEPS = 300
+TUNING_RATE = 3e-4
+
+
+def spatial(views: int = 1, seed: int = 0) -> m.MaskGenerator:
+    return m.SpatialMasking(0.75, 1, seed=seed, views=views)
+
+
+def apart(modalities: list, ratios: tuple[float, ...], block: int, seed: int) -> m.MaskGenerator:
+    """Views that lost different modalities, or, of one modality, as many draws of it."""
+    views = m.IndependentViews(ratios, len(ratios), apart=len(modalities) > 1)
+    return m.MaskGenerator(modalities, m.RandomDraw(seed), views, block)
+
+
+# What is pretrained, by the name of its arm: a function of the patch's side and the seed.
+NORMALIZED = ("normalized_pixels",)
 ARMS = {
-    "scratch": BUDGETS,
-    "spatial": BUDGETS,
-    "spatial, shuffled labels": (100, None),
-    "multimodal": (100,),
-    "visible": BUDGETS,
-    "semi-supervised": (100,),
+    "default": lambda p, s: {"objectives": [o.Reconstruction()], "tokens": 16},
+    "C": lambda p, s: {"objectives": [o.Reconstruction(*NORMALIZED)]},
+    "C + uniformity": lambda p, s: {
+        "objectives": [o.Reconstruction(*NORMALIZED), o.Uniformity()],
+    },
+    "C + views": lambda p, s: {
+        "objectives": [o.Reconstruction(*NORMALIZED), o.Agreement(seed=s)],
+        "mask_generator": spatial(2, s),
+    },
+    "C + crops": lambda p, s: {
+        "objectives": [o.Reconstruction(*NORMALIZED), o.Agreement(between="crops", seed=s)],
+        "crops": 2,
+    },
+    "C + crops, infonce": lambda p, s: {
+        "objectives": [o.Reconstruction(*NORMALIZED), o.Agreement("infonce", "crops", seed=s)],
+        "crops": 2,
+    },
+    "modalities apart": lambda p, s: {
+        "objectives": [o.Reconstruction(), o.Agreement(seed=s)],
+        "mask_generator": apart([m.Spatial(), m.Color()], (0.6, 0.6), p, s),
+        "mask_on": "pixels",
+        "encode": "all",
+    },
+    "spatial views, all encoded": lambda p, s: {
+        "objectives": [o.Reconstruction(), o.Agreement(seed=s)],
+        "mask_generator": apart([m.Spatial()], (0.6, 0.6), p, s),
+        "mask_on": "pixels",
+        "encode": "all",
+    },
+    "jigsaw": lambda p, s: {"objectives": [o.Jigsaw(seed=s)]},
+    "all": lambda p, s: {
+        "objectives": [
+            o.Reconstruction(*NORMALIZED),
+            o.Uniformity(),
+            o.Agreement(between="crops", seed=s),
+            o.Jigsaw(seed=s, weight=0.1),
+        ],
+        "crops": 2,
+    },
 }
+DECIDING = ("scratch", "default", "C + crops", "C + views")
 
 
-def new_model(
-    images: np.ndarray, method: str, seed: int, num_classes: int | None = None
-) -> ks.SimMIM:
-    """A ViT of 96 dimensions and 3 layers on 4×4 patches, and what it is pretrained by."""
-    patch = images.shape[1] // 4
+def new_model(images: np.ndarray, arm: str, seed: int) -> ks.SimMIM:
+    """A ViT of 128 dimensions and 4 layers, on 8×8 patches, or on 4×4 in the default."""
+    side, channels = images.shape[1], images.shape[-1]
+    options = ARMS["C" if arm == "scratch" else arm](side // 8, seed)
+    patch = int(side / options.pop("tokens", 64) ** 0.5)
     backbone = ks.backbones.ViT(
-        images.shape[1:], patch, num_layers=3, num_heads=3, hidden_dim=96, mlp_dim=384
+        images.shape[1:], patch, num_layers=4, num_heads=4, hidden_dim=128, mlp_dim=512
     )
-    options: dict = {"mean": images.mean((0, 1, 2)), "std": images.std((0, 1, 2))}
-    generator: m.MaskGenerator = m.SpatialMasking(0.6, 1, seed=seed)
-    if method == "visible":
-        generator = m.SpatialMasking(0.75, 1, seed=seed)
-        options["encode"] = "visible"
-    if method == "multimodal":
-        modalities = [m.SpatialMasking(), m.TextureMasking()]
-        modalities += [m.ColorMasking()] if images.shape[-1] > 1 else []
-        generator = m.IterativeMasking(modalities, block_size=patch, seed=seed)
-        options["mask_on"] = "pixels"
-    if num_classes is not None:
-        options["classifier"] = ks.heads.ClassificationHead(num_classes, norm=True)
-    return ks.SimMIM(backbone, generator, **options)
+    count = options.pop("crops", 1)
+    # Cells fill their frames; crops that are to agree must differ.
+    least = 0.4 if count > 1 else 0.67 if channels == 3 else 1.0
+    crops = ks.training.Crops(count, (least, 1.0), seed=seed, image_size=side)
+    options = {"mask_generator": spatial(seed=seed), "encode": "visible", **options}
+    # Of gray images there is no color to lose.
+    return ks.SimMIM(
+        backbone, **options, crops=crops, mean=images.mean((0, 1, 2)), std=images.std((0, 1, 2))
+    )
 
 
 def compile_model(model: keras.Model, steps: int, rate: float) -> None:
-    warmup = {"warmup_target": rate, "warmup_steps": steps // 10}
+    warmup = {"warmup_target": rate, "warmup_steps": max(steps // 10, 1)}
     schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, **warmup)
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.05, global_clipnorm=5.0)
-    jit_compile = keras.backend.backend() == "tensorflow" or "auto"
-    model.compile(optimizer, jit_compile=jit_compile)
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=0.05, beta_2=0.95, global_clipnorm=5.0
+    )
+    model.compile(optimizer)
 
 
-def pretrained(dataset: str, data: tuple[np.ndarray, ...], method: str, seed: int) -> ks.SimMIM:
-    """The model after its epochs on all train images, without labels but in "semi-supervised"."""
-    images, labels = data[:2]
-    targets, num_classes = (images,), None
-    # Cells and defects are the same images.
-    name = dataset
-    if method == "semi-supervised":
-        partly = np.full(len(labels), -1)
-        chosen = few(labels, 100, seed)
-        partly[chosen] = labels[chosen]
-        targets, num_classes = (images, partly), int(labels.max()) + 1
-    elif dataset == "defects":
-        name = "cells"
-    model = new_model(images, method, seed, num_classes)
-    path = pictures.CACHE / "representation" / f"{name}-{method}-{seed}.weights.h5"
-    if path.exists():
+class Batches(keras.utils.PyDataset):
+    """So many batches of images, each image as often as any other."""
+
+    def __init__(self, images: np.ndarray, steps: int, seed: int) -> None:
+        super().__init__()
+        generator = np.random.default_rng(seed)
+        epochs = -(-steps * BATCH // len(images))
+        self.images, self.steps = images, steps
+        self.order = np.concatenate([generator.permutation(len(images)) for _ in range(epochs)])
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.images[self.order[index * BATCH : (index + 1) * BATCH]]
+
+
+def steps_within(images: np.ndarray, arm: str, seconds: float) -> int:
+    """Count the steps that fit, by the fastest of three rounds of four."""
+    model = new_model(images, arm, 0)
+    compile_model(model, 100, 1e-3)
+    batch, times = images[:BATCH], []
+    for _ in range(4):
+        started = time.process_time()
+        for _ in range(4):
+            model.train_on_batch(batch)
+        times.append((time.process_time() - started) / 4)
+    return int(seconds / min(times))
+
+
+def pretrained(name: str, arm: str, seed: int, seconds: float) -> tuple[ks.SimMIM, dict]:
+    """The model after its time on all images without labels, and what it took."""
+    images = pictures.unlabeled({"climate": "climate 5"}.get(name, name), SIDES[name])
+    keras.utils.set_random_seed(seed)
+    if arm == "scratch":
+        return new_model(images, arm, seed), {}
+    folder = pictures.CACHE / "representation"
+    path = folder / f"{name}-{arm}-{seed}-{seconds:g}.weights.h5"
+    note = path.with_suffix(".json")
+    model = new_model(images, arm, seed)
+    if note.exists():
         model.load_weights(path)
-        return model
-    epochs = EPOCHS[method]
-    compile_model(model, epochs * -(-len(images) // BATCH), 1e-3)
-    model.fit(*targets, batch_size=BATCH, epochs=epochs, verbose=0)
-    path.parent.mkdir(parents=True, exist_ok=True)
+        return model, json.loads(note.read_text())
+    steps = steps_within(images, arm, seconds)
+    keras.utils.set_random_seed(seed)
+    model = new_model(images, arm, seed)
+    compile_model(model, steps, 1.5e-3)
+    started = time.process_time()
+    history = model.fit(Batches(images, steps, seed), verbose=0).history
+    took = {"steps": steps, "cpu_seconds": round(time.process_time() - started, 1)}
+    took |= {"loss": round(history["loss"][-1], 4)}
+    folder.mkdir(parents=True, exist_ok=True)
     model.save_weights(path)
-    return model
+    note.write_text(json.dumps(took))
+    return model, took
 
 
 def few(labels: np.ndarray, count: int | None, seed: int) -> np.ndarray:
-    """So many images, as many of each class as of any other where there are enough."""
+    """So many images of each class, or all there are; all images if None."""
     if count is None:
         return np.arange(len(labels))
     generator, classes = np.random.default_rng(seed), np.unique(labels)
-    chosen = [
-        generator.choice(np.flatnonzero(labels == c), count // len(classes), False) for c in classes
-    ]
-    return np.concatenate(chosen)
+    places = [np.flatnonzero(labels == c) for c in classes]
+    return np.concatenate([generator.choice(p, min(count, len(p)), False) for p in places])
 
 
 def unrelated(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -123,201 +199,141 @@ def unrelated(labels: np.ndarray, seed: int) -> np.ndarray:
     return min(orders, key=lambda order: abs((order == labels).mean() - expected))
 
 
-def fine_tuned(
-    model: ks.SimMIM, data: tuple[np.ndarray, ...], budget: int | None, seed: int, shuffled: bool
-) -> dict[str, float]:
-    """Test accuracy of the whole network after `STEPS` steps on so many labels."""
-    images, labels, test_images, test_labels = data
-    chosen = few(labels, budget, seed)
-    known = labels[chosen]
-    if shuffled:
-        known = unrelated(known, seed)
-    # Few images many times over make one long epoch instead of many short ones.
-    repeats = -(-32 * STEPS // (8 * len(chosen)))
-    train = ks.data.from_arrays(
-        np.tile(images[chosen], (repeats, 1, 1, 1)),
-        np.tile(known, repeats),
-        batch_size=32,
-        seed=seed,
-        crop=ks.data.RandomCrop(images.shape[1], scale=(0.6, 1.0)),
-    )
-    epochs = -(-STEPS // int(train.cardinality()))
-    classifier = ks.ImageClassifier.from_pretrained(
-        model, int(labels.max()) + 1, label_smoothing=0.1, seed=seed
-    )
-    compile_model(classifier, epochs * int(train.cardinality()), RATE)
-    classifier.fit(train, epochs=epochs, shuffle=False, verbose=0)
-    return scores(classifier.predict(test_images, verbose=0).argmax(1), test_labels)
-
-
-def scores(predicted: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    return {
-        "accuracy": float((predicted == labels).mean()),
-        "balanced": float(balanced_accuracy_score(labels, predicted)),
-    }
-
-
 def logistic(
     train: np.ndarray, labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray
-) -> dict[str, float]:
+) -> float:
+    """Balanced accuracy of a logistic regression on features of their own scale."""
     scaler = StandardScaler().fit(train)
     probe = LogisticRegression(C=0.1, max_iter=2000, class_weight="balanced")
     probe.fit(scaler.transform(train), labels)
-    return scores(probe.predict(scaler.transform(test)), test_labels)
+    return balanced_accuracy_score(test_labels, probe.predict(scaler.transform(test)))
 
 
-def colors(images: np.ndarray) -> np.ndarray:
-    """Mean and standard deviation of each channel: what needs no network."""
-    return np.concatenate([images.mean((1, 2)), images.std((1, 2))], axis=1)
+def fine_tuned(
+    model: ks.SimMIM, data: tuple[np.ndarray, ...], chosen: np.ndarray, labels: np.ndarray, seed: int
+) -> float:
+    """Balanced accuracy of the whole network after `TUNING_STEPS` steps on these labels."""
+    images, _, test_images, test_labels = data
+    classes = int(test_labels.max()) + 1
+    classifier = ks.ImageClassifier.from_pretrained(model, classes, label_smoothing=0.1, seed=seed)
+    compile_model(classifier, TUNING_STEPS, TUNING_RATE)
+    generator = np.random.default_rng(seed)
+    crops = ks.training.Crops(1, (0.6, 1.0), seed=seed)
+    for step in range(TUNING_STEPS):
+        if step * 32 % len(chosen) < 32:
+            order = generator.permutation(len(chosen))
+        taken = order[np.arange(step * 32, step * 32 + 32) % len(chosen)]
+        batch = keras.ops.convert_to_numpy(crops(images[chosen[taken]], step=step))[:, 0]
+        classifier.train_on_batch(batch, labels[taken])
+    predicted = classifier.predict(test_images, verbose=0).argmax(1)
+    return balanced_accuracy_score(test_labels, predicted)
 
 
-def run_cell(dataset: str, arm: str, budget: int | None, seed: int) -> dict[str, float]:
-    data = pictures.load(dataset, SIDES[dataset])
+def judged(model: ks.SimMIM, labeled: str, name: str, seed: int, tunes: bool) -> dict[str, float]:
+    """By neighbors, by probes, and, if asked for, by fine-tuning."""
+    data = pictures.load(labeled, SIDES[name])
     images, labels, test_images, test_labels = data
-    keras.utils.set_random_seed(seed)
-    if arm == "colors alone":
-        chosen = few(labels, budget, seed)
-        return logistic(colors(images[chosen]), labels[chosen], colors(test_images), test_labels)
-    method = arm.partition(",")[0]
-    if method == "scratch":
-        model = new_model(images, method, seed)
-    else:
-        model = pretrained(dataset, data, method, seed)
-    if method == "semi-supervised":
-        return scores(model.predict(test_images, verbose=0).argmax(1), test_labels)
-    result = fine_tuned(model, data, budget, seed, shuffled="shuffled" in arm)
-    if budget == 100 and "shuffled" not in arm:
-        train, test = model.embed(images), model.embed(test_images)
-        knn = ks.evaluation.knn_accuracy(train, labels, test, test_labels, k=20)
-        probe = logistic(train, labels, test, test_labels)["balanced"]
-        result |= {"knn": knn, "probe": probe}
-    return result
+    blocks, test_blocks = model.embed_blocks(images), model.embed_blocks(test_images)
+    train, test = blocks[-1], test_blocks[-1]
+    rank = ks.evaluation.embedding_statistics(test)["embedding_rank"]
+    result = {
+        "knn": ks.evaluation.knn_accuracy(train, labels, test, test_labels, k=20),
+        "probe": logistic(train, labels, test, test_labels),
+        "best_block": max(
+            logistic(a, labels, b, test_labels) for a, b in zip(blocks, test_blocks, strict=True)
+        ),
+        "rank": float(rank),
+    }
+    classes = len(np.unique(labels))
+    budgets = {"10 a class": 10, "100": 100 // classes, "400": 400 // classes, "all": None}
+    for budget, count in budgets.items():
+        chosen = few(labels, count, seed)
+        result[f"frozen {budget}"] = logistic(train[chosen], labels[chosen], test, test_labels)
+        if tunes:
+            result[f"tuned {budget}"] = fine_tuned(model, data, chosen, labels[chosen], seed)
+    if tunes:
+        chosen = few(labels, 100 // classes, seed)
+        shuffled = unrelated(labels[chosen], seed)
+        result["tuned 100, shuffled"] = fine_tuned(model, data, chosen, shuffled, seed)
+    return {key: round(float(value), 4) for key, value in result.items()}
 
 
-def cells() -> list[tuple[str, str, int | None, int]]:
-    """All cells, one seed after the other; cells and defects share their pretraining."""
-    arms = {"colors alone": BUDGETS, **ARMS}
+def cells(question: str, seeds: int) -> list[tuple]:
+    """All cells of a question, one seed after the other."""
+    if question == "screen":
+        return [("screen", "climate", arm, 0) for arm in ("scratch", *ARMS)]
     return [
-        (dataset, arm, budget, seed)
-        for seed in SEEDS
-        for dataset in SIDES
-        for arm, budgets in arms.items()
-        for budget in budgets
-        if dataset != "defects" or arm not in ("multimodal", "semi-supervised")
+        ("decide", name, arm, seed) for seed in range(seeds) for name in SETS for arm in DECIDING
     ]
 
 
-def finished() -> dict[tuple, dict]:
-    if not RESULTS.exists():
-        return {}
-    rows = map(json.loads, RESULTS.read_text().splitlines())
-    return {(row["dataset"], row["arm"], row["budget"], row["seed"]): row for row in rows}
+def rows() -> list[dict]:
+    return list(map(json.loads, RESULTS.read_text().splitlines())) if RESULTS.exists() else []
 
 
-def interval(values: dict[int, float]) -> str:
+def run(cell: tuple) -> None:
+    question, name, arm, seed = cell
+    started = time.time()
+    model, took = pretrained(name, arm, seed, SECONDS[question])
+    for labeled in SETS[name]:
+        measures = judged(model, labeled, name, seed, tunes=question == "decide")
+        row = {"question": question, "set": name, "labels": labeled, "arm": arm, "seed": seed}
+        row |= {"seconds": SECONDS[question], **took, **measures}
+        row |= {"wall_seconds": round(time.time() - started)}
+        with RESULTS.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(row, flush=True)
+
+
+def interval(values: list[float]) -> str:
     """Mean in percent and half the width of its 95% confidence interval over seeds."""
-    percent = 100 * np.array(list(values.values()))
+    percent = 100 * np.array(values)
     if len(percent) < 2:
         return f"{percent.mean():.1f}" if len(percent) else ""
     half = stats.t.ppf(0.975, len(percent) - 1) * percent.std(ddof=1) / len(percent) ** 0.5
     return f"{percent.mean():.1f} ± {half:.1f}"
 
 
-def tables() -> str:
-    rows = finished()
+MEASURES = ("knn", "probe", "best_block", "frozen 10 a class", "tuned 10 a class", "frozen 100")
+MEASURES += ("tuned 100", "frozen all", "tuned all", "tuned 100, shuffled")
 
-    def values(dataset: str, arm: str, budget: int | None, measure: str) -> dict[int, float]:
-        keys = {seed: (dataset, arm, budget, seed) for seed in SEEDS}
-        return {s: rows[k][measure] for s, k in keys.items() if k in rows and measure in rows[k]}
 
+def table(question: str) -> str:
+    found = [row for row in rows() if row["question"] == question]
+    measures = [each for each in MEASURES if any(each in row for row in found)]
     lines = [
-        "| images | labels | colors alone | scratch | spatial | gain | visible | gain | shuffled |",
-        "|---|---|---|---|---|---|---|---|---|",
+        f"| labels | arm | steps | rank | {' | '.join(measures)} | seeds |",
+        "|---" * (len(measures) + 5) + "|",
     ]
-    for dataset in SIDES:
-        for budget in BUDGETS:
-            arms = ["colors alone", "scratch", "spatial", "visible", "spatial, shuffled labels"]
-            colors, scratch, *others = [values(dataset, arm, budget, "balanced") for arm in arms]
-            entries = [interval(colors), interval(scratch)]
-            for tuned in others[:2]:
-                gains = {seed: tuned[seed] - scratch[seed] for seed in tuned if seed in scratch}
-                entries += [interval(tuned), interval(gains)]
-            entries.append(interval(others[2]))
-            lines.append(f"| {dataset} | {budget or 'all'} | {' | '.join(entries)} |")
-    lines += [
-        "",
-        "| images | pretraining | kNN | linear probe | 100 labels | above scratch | seeds |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for dataset in SIDES:
-        scratch = values(dataset, "scratch", 100, "balanced")
-        for arm in ("scratch", "spatial", "visible", "multimodal", "semi-supervised"):
-            tuned = values(dataset, arm, 100, "balanced")
-            if not tuned:
-                continue
-            entries = [
-                interval(values(dataset, arm, 100, measure))
-                for measure in ("knn", "probe", "balanced")
-            ]
-            gains = {seed: tuned[seed] - scratch[seed] for seed in tuned if seed in scratch}
-            entries.append(interval(gains) if arm != "scratch" else "")
-            lines.append(f"| {dataset} | {arm} | {' | '.join(entries)} | {len(tuned)} |")
-    return "\n".join(lines)
-
-
-def speed() -> str:
-    """Images a second of each pretraining step, in turns: medians of five rounds of ten steps."""
-    lines = ["| images | pretraining | images/s | ÷ spatial |", "|---|---|---|---|"]
-    for dataset in ("color", "cells"):
-        images = pictures.load(dataset, SIDES[dataset])[0][: 10 * BATCH]
-        models, rates = {}, {}
-        for method in ("spatial", "visible", "multimodal"):
-            models[method] = new_model(images, method, 0)
-            compile_model(models[method], 100, 1e-3)
-            models[method].fit(images, batch_size=BATCH, verbose=0)
-            rates[method] = []
-        for _ in range(5):
-            for method, model in models.items():
-                started = time.perf_counter()
-                model.fit(images, batch_size=BATCH, verbose=0)
-                rates[method].append(len(images) / (time.perf_counter() - started))
-        spatial = np.median(rates["spatial"])
-        for method, values in rates.items():
-            rate = np.median(values)
-            lines.append(f"| {dataset} | {method} | {rate:.0f} | {rate / spatial:.2f} |")
+    for labeled, arm in dict.fromkeys((row["labels"], row["arm"]) for row in found):
+        chosen = [row for row in found if (row["labels"], row["arm"]) == (labeled, arm)]
+        steps = np.mean([row.get("steps", 0) for row in chosen])
+        rank = np.mean([row["rank"] for row in chosen])
+        entries = [interval([row[each] for row in chosen if each in row]) for each in measures]
+        start = f"| {labeled} | {arm} | {steps:.0f} | {rank:.1f} |"
+        lines.append(f"{start} {' | '.join(entries)} | {len(chosen)} |")
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", action="store_true", help="only print what is there")
-    parser.add_argument("--speed", action="store_true", help="only time the pretrainings")
-    parser.add_argument("--arms", help="only these, separated by '+'")
-    parser.add_argument("--images", help="only these sets, separated by '+'")
+    parser.add_argument("question", choices=("screen", "decide", "table"))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--part", default="0/1", help="which cells, such as 0/2")
     options = parser.parse_args()
-    if options.speed:
-        print(speed())
-        return
-    missing = [] if options.table else [cell for cell in cells() if cell not in finished()]
-    for cell in missing:
-        if options.arms and cell[1] not in options.arms.split("+"):
-            continue
-        if options.images and cell[0] not in options.images.split("+"):
-            continue
-        started = time.time()
-        result = run_cell(*cell)
-        row = {
-            **dict(zip(("dataset", "arm", "budget", "seed"), cell, strict=True)),
-            "backend": keras.backend.backend(),
-            "seconds": round(time.time() - started, 1),
-            **{name: round(value, 4) for name, value in result.items()},
-        }
-        RESULTS.parent.mkdir(exist_ok=True)
-        with RESULTS.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        print(row, flush=True)
-        keras.backend.clear_session()
-    print(tables())
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.set_num_threads(1)
+    if options.question != "table":
+        part, parts = map(int, options.part.split("/"))
+        done = {(row["question"], row["set"], row["arm"], row["seed"]) for row in rows()}
+        for cell in cells(options.question, options.seeds)[part::parts]:
+            if cell not in done:
+                run(cell)
+                keras.backend.clear_session()
+    for question in SECONDS:
+        print(f"\n{question}, {SECONDS[question]} s\n\n{table(question)}")
 
 
 if __name__ == "__main__":

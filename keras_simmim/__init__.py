@@ -5,8 +5,9 @@ An image passes these stages, each of which is a folder:
     data → backbones (stem) → masking → backbones (encoder) → aggregation → heads → objectives
 
 `SimMIM`, in `models`, is the whole path as a `keras.Model` that pretrains; `ImageClassifier`
-fine-tunes what it learned. `presets` names whole models, `pretrained` reads weights from elsewhere,
-`training` and `evaluation` stand around `fit`, and `export` writes a model for a server.
+fine-tunes what it learned. `pretrain` chooses all of it in one call, `presets` names whole models,
+`pretrained` reads weights from elsewhere, `training` and `evaluation` stand around `fit`, and
+`export` writes a model for a server.
 
 Example:
 ```python
@@ -33,10 +34,12 @@ from keras_simmim import (
     masking,
     models,
     objectives,
+    pretraining,
     training,
 )
 from keras_simmim.models import ImageClassifier, SimMIM
 from keras_simmim.pretrained import presets
+from keras_simmim.pretraining import pretrain
 
 __all__ = [
     "ImageClassifier",
@@ -51,6 +54,8 @@ __all__ = [
     "models",
     "objectives",
     "presets",
+    "pretrain",
+    "pretraining",
     "training",
 ]
 __version__ = "0.1.0"

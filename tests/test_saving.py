@@ -25,6 +25,7 @@ VIT_OPTIONS = {
     "layer_scale": 0.3,
     "drop_path_rate": 0.2,
     "final_norm": False,
+    "fused_blocks": (1,),
     "official_initialization": True,
     "seed": 11,
 }
@@ -77,7 +78,7 @@ CONSTRUCTIONS = {
     ks.backbones.ViT: {
         "image_shape": (6, 8, 2),
         "patch_size": 2,
-        "num_layers": 1,
+        "num_layers": 2,
         "num_heads": 3,
         "hidden_dim": 6,
         "mlp_dim": 7,

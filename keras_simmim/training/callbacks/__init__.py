@@ -8,6 +8,7 @@ from keras_simmim.training.callbacks.step_losses import StepLosses
 from keras_simmim.training.callbacks.stop_when_skipping import StopWhenSkipping
 from keras_simmim.training.callbacks.telemetry import Telemetry
 from keras_simmim.training.callbacks.tensorboard import TensorBoard
+from keras_simmim.training.callbacks.warn_of_collapse import WarnOfCollapse
 from keras_simmim.training.callbacks.watch import Watch
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "StopWhenSkipping",
     "Telemetry",
     "TensorBoard",
+    "WarnOfCollapse",
     "Watch",
 ]

@@ -1,0 +1,11 @@
+"""One call from images to a pretrained network: `ks.pretrain`, and what it chooses.
+
+images   arrays, folders, data sets of TFDS or of tf.data, opened as one kind of thing
+choices  patches, width, depth, objectives, rate and length, by the number of images
+run      the folder of a run: what is written there, and how it goes on
+"""
+
+from keras_simmim.pretraining.choices import Choice, choose, new_model
+from keras_simmim.pretraining.pretrain import pretrain
+
+__all__ = ["Choice", "choose", "new_model", "pretrain"]

@@ -1,0 +1,147 @@
+"""The folder of a run: what is written there while a model trains, and how it goes on."""
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_simmim.evaluation.reconstruction_sheet import reconstruction_sheet
+from keras_simmim.training import callbacks
+from keras_simmim.training.report import write_report
+from keras_simmim.training.resume import Resumed, resume
+from keras_simmim.training.run_record import record_run
+
+
+class Run:
+    """Keep a run in a folder: its record, losses, curves, checkpoints, model and report.
+
+    Args:
+        folder: of the run; it is made.
+        settings: names and values of all that defines the run, for its record.
+        fixed: names of those that a run which goes on must have in common with its beginning.
+
+    Raises:
+        ValueError: for a folder with a run that was begun with other settings.
+
+    Example:
+    ```python
+    import numpy as np
+    import keras_simmim as ks
+    from keras_simmim.pretraining.run import Run
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 24, 3), dtype="uint8")
+    backbone = ks.backbones.ViT((16, 24, 3), 8, num_layers=1, num_heads=2, hidden_dim=8)
+    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(0.5, 1))
+    model.compile("adamw")
+    run = Run("runs/first", {"seed": 0}, fixed=("seed",))
+    run.fit(model, ks.data.metered(ks.data.from_arrays(images, batch_size=4)), epochs=2)
+    sorted(path.name for path in run.folder.glob("*.csv"))   # ['epochs.csv', 'losses.csv']
+    ```
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], settings: Mapping[str, Any], fixed: Sequence[str] = ()
+    ) -> None:
+        self.folder = Path(folder)
+        record = self.folder / "run.json"
+        if self.checkpoints.exists() and record.exists():
+            begun = json.loads(record.read_text(encoding="utf-8"))["settings"]
+            # As they are written: tuples are lists.
+            now = json.loads(json.dumps(dict(settings), default=str))
+            for name in fixed:
+                if begun.get(name) != now[name]:
+                    raise ValueError(
+                        f"{name}: the run in {self.folder} was begun with {begun.get(name)!r}, got "
+                        f"{now[name]!r}; choose another folder for another run."
+                    )
+        record_run(record, settings)
+        self.started = time.time()
+
+    @property
+    def checkpoints(self) -> Path:
+        """Give the folder of the checkpoints."""
+        return self.folder / "checkpoints"
+
+    def interrupted(self, whole_epochs: bool = False) -> Resumed | None:
+        """Read the newest checkpoint, if there is one: see `ks.training.resume`."""
+        return resume(self.checkpoints, whole_epochs)
+
+    def fit(
+        self,
+        model: Any,
+        dataset: Any,
+        epochs: int,
+        initial_epoch: int = 0,
+        save_every: int | None = None,
+        pictures: np.ndarray | None = None,
+        evaluators: Sequence[Any] = (),
+        others: Sequence[keras.callbacks.Callback] = (),
+        **arguments: Any,
+    ) -> dict[str, Any]:
+        """Train a model, and write all there is to see of it.
+
+        Args:
+            model: compiled.
+            dataset: what `fit` takes; one of `ks.data.metered` shows its progress on a line.
+            epochs: number of the last epoch.
+            initial_epoch: number of epochs that are done.
+            save_every: steps between two checkpoints within an epoch; None saves epochs alone.
+            pictures: a few images to watch and to reconstruct in the end.
+            evaluators: for `callbacks.Evaluate`, every tenth epoch.
+            others: further callbacks.
+            **arguments: of `fit`.
+
+        Returns:
+            Steps, seconds, images a second, and the loss at the beginning and in the end.
+        """
+        folder, is_metered = self.folder, hasattr(dataset, "meter")
+        losses = callbacks.StepLosses(folder / "losses.csv")
+        watched: list[keras.callbacks.Callback] = []
+        if is_metered:
+            watched.append(callbacks.Telemetry(dataset))
+        if evaluators:
+            watched.append(callbacks.Evaluate(evaluators, every=10))
+        watched.append(callbacks.EpochTable(folder / "epochs.csv"))
+        if is_metered:
+            watched.append(callbacks.TensorBoard(folder / "logs"))
+            if pictures is not None:
+                watched.append(callbacks.Watch(pictures, folder / "logs", every=5))
+            watched.append(callbacks.Progress(dataset))
+        watched += [*others, losses, callbacks.Checkpoint(self.checkpoints, save_every)]
+        images = dataset.meter.images if is_metered else 0
+        started = time.time()
+        model.fit(
+            dataset,
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            callbacks=watched,
+            verbose=0 if is_metered else 2,
+            **arguments,
+        )
+        seconds = time.time() - started
+        # Renamed when it is whole, as the checkpoints are.
+        model.save(folder / ".model.keras")
+        os.replace(folder / ".model.keras", folder / "model.keras")
+        if pictures is not None and model.reconstructs:
+            sheet = reconstruction_sheet(model, pictures, scale=2)
+            keras.utils.save_img(folder / "reconstructions.png", sheet, scale=False)
+        first, last = losses.first_and_last() if losses.losses else (None, None)
+        return {
+            "steps": len(losses.losses),
+            "seconds": round(time.time() - self.started, 1),
+            "images_per_second": is_metered
+            and round((dataset.meter.images - images) / max(seconds, 1e-3), 1),
+            "loss_first": first,
+            "loss_last": last,
+        }
+
+    def finish(self, summary: Mapping[str, Any]) -> Path:
+        """Write the results and the report, and return the report's path."""
+        text = json.dumps(dict(summary), indent=2)
+        (self.folder / "summary.json").write_text(text, encoding="utf-8")
+        return write_report(self.folder)
