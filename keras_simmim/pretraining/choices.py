@@ -36,12 +36,23 @@ class Choice:
     learning_rate: float
 
     def patch_size(self, image_size: tuple[int, int]) -> int:
-        """Give the side of a patch, in pixels, for images of (height, width) pixels."""
-        return max(round((image_size[0] * image_size[1] / self.tokens) ** 0.5), 1)
+        """Give the side of a patch, in pixels, for images of (height, width) pixels.
+
+        Of all that divide both, the one whose number of patches is nearest, by ratio.
+        """
+        height, width = image_size
+        sides = [
+            side for side in range(1, min(image_size) + 1) if height % side == width % side == 0
+        ]
+        counts = [height * width / side**2 for side in sides]
+        return min(zip(sides, counts, strict=True), key=lambda pair: self._distance(pair[1]))[0]
+
+    def _distance(self, count: float) -> float:
+        return max(count / self.tokens, self.tokens / count)
 
     def fitting(self, image_size: tuple[int, int]) -> tuple[int, int]:
         """Give the (height, width) nearest to this that whole patches fill."""
-        patch = self.patch_size(image_size)
+        patch = max(round((image_size[0] * image_size[1] / self.tokens) ** 0.5), 1)
         rows, columns = (max(round(side / patch), 1) * patch for side in image_size)
         return rows, columns
 

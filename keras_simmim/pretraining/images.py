@@ -164,12 +164,6 @@ def _of_dataset(dataset: Any, image_size: Any) -> Images:
     batch, steps = len(sample), int(dataset.cardinality())
     count = steps * batch if steps > 0 else None
     choice = choose(count)
-    size = tuple(sample.shape[1:3])
-    if size != choice.fitting(size):
-        raise ValueError(
-            f"data must give images that patches of {choice.patch_size(size)} pixels fill, got "
-            f"{size}; give them in {choice.fitting(size)}, or a model for them."
-        )
     choice = dataclasses.replace(choice, batch_size=batch)
     return Images(
         "a tf.data.Dataset",
