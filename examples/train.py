@@ -7,7 +7,6 @@ KERAS_BACKEND=jax python examples/train.py            # the same job on another 
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -20,7 +19,6 @@ import numpy as np
 
 import keras_simmim as ks
 
-PATCH = 16  # pixels; the mask hides blocks of one patch
 HELD_OUT = 0.2  # share of the images that are never trained on
 # What a run that is continued must have in common with its beginning.
 SETTINGS = ("data", "batch_size", "image_size", "limit", "seed", "mixed_precision")
@@ -32,19 +30,19 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="default: runs/<time>")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--image-size", type=int, default=64, help=f"pixels, divisible by {PATCH}")
+    parser.add_argument("--image-size", type=int, default=64, help="pixels")
     parser.add_argument("--limit", type=int, help="use only this many images")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--mixed-precision", action="store_true", help="compute in bfloat16")
     parser.add_argument("--resume", action="store_true", help="continue what --output holds")
     parser.add_argument("--save-every", type=int, default=500, help="steps, within an epoch")
     options = parser.parse_args()
-    least_of = {"epochs": 1, "batch_size": 1, "limit": 2, "seed": 0, "save_every": 1}
+    least_of = {"epochs": 1, "batch_size": 2, "limit": 3, "seed": 0, "save_every": 1}
+    least_of |= {"image_size": 8}
     for name, least in least_of.items():
         if getattr(options, name) is not None and getattr(options, name) < least:
-            parser.error(f"--{name.replace('_', '-')} must be at least {least}")
-    if options.image_size < 1 or options.image_size % PATCH:
-        parser.error(f"--image-size must be divisible by {PATCH}, got {options.image_size}")
+            given = getattr(options, name)
+            parser.error(f"--{name.replace('_', '-')} must be at least {least}, got {given}")
     if options.resume and options.output is None:
         parser.error("--resume needs --output, the folder of the run to continue")
     options.output = options.output or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
@@ -67,13 +65,12 @@ def datasets(options: argparse.Namespace, epoch: int = 0, first_batch: int = 0) 
     """Return images to train on, the same and the held-out ones unchanged, and what is held out."""
     train = {name: getattr(options, name) for name in ("image_size", "batch_size", "seed")}
     plain = {**train, "training": False}
-    train |= {"epoch": epoch, "first_batch": first_batch}
+    # Two crops of each image, which are to agree.
+    train |= {"epoch": epoch, "first_batch": first_batch, "crops": 2, "crop_scale": (0.4, 1.0)}
     if options.data == "elpv":
         images, labels = solar_cells(options.limit)
         # Neighboring files show cells of one module: whole stretches of files are held out.
         held_out = np.arange(len(images)) * 40 // len(images) % 5 == 4
-        # Every cell fills its frame: without crops the network learns their layout sooner.
-        train |= {"crop_scale": (1.0, 1.0), "crop_ratio": (1.0, 1.0)}
         return (
             ks.data.from_arrays(images[~held_out], **train),
             ks.data.from_arrays(images[~held_out], labels[~held_out], **plain),
@@ -103,22 +100,6 @@ def first_images(dataset) -> np.ndarray:
     return batch[0] if isinstance(batch, tuple) else batch
 
 
-def new_model(images: np.ndarray, seed: int, steps: int) -> ks.SimMIM:
-    backbone = ks.backbones.ViT(
-        images.shape[1:], patch_size=PATCH, num_layers=4, num_heads=4, hidden_dim=128, mlp_dim=512
-    )
-    # The best of those compared in benchmarks/README.md, at equal time.
-    masking = ks.masking.SpatialMasking(ratio=0.75, block_size=1, seed=seed)
-    mean, std = images.mean((0, 1, 2)), np.maximum(images.std((0, 1, 2)), 1)
-    model = ks.SimMIM(backbone, masking, mean=mean, std=std, encode="visible")
-    warmup = {"warmup_target": 1e-3, "warmup_steps": max(1, steps // 10)}
-    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, **warmup)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.05, global_clipnorm=5.0)
-    # XLA pays on TensorFlow even on a CPU, where "auto" leaves it off.
-    model.compile(optimizer, jit_compile=keras.backend.backend() == "tensorflow" or "auto")
-    return model
-
-
 def neighbors(reference, held_out) -> ks.evaluation.KNN | None:
     """Make the evaluator that names held-out images by their neighbors among the others."""
     if not isinstance(reference.element_spec, tuple):
@@ -130,31 +111,8 @@ def measured(knn: ks.evaluation.KNN | None, model: ks.SimMIM) -> float | None:
     return knn and dict(knn(model))["knn_accuracy"]
 
 
-def begin(options: argparse.Namespace) -> None:
-    """See that a run goes on as it was begun, and write down what it is."""
-    file = options.output / "run.json"
-    if not options.resume and (options.output / "checkpoints").exists():
-        sys.exit(f"--output: {options.output} holds a run; continue it with --resume.")
-    if options.resume and file.exists():
-        begun = json.loads(file.read_text())["settings"]
-        for name in SETTINGS:
-            if begun[name] != getattr(options, name):
-                sys.exit(
-                    f"--{name.replace('_', '-')}: {options.output} was begun with {begun[name]}."
-                )
-    ks.training.record_run(file, vars(options))
-
-
-def interrupted(options: argparse.Namespace) -> ks.training.Resumed | None:
-    try:
-        return ks.training.resume(options.output / "checkpoints") if options.resume else None
-    except ValueError as error:
-        sys.exit(f"--resume: {error}")
-
-
 def main() -> None:
     options = arguments()
-    started = time.time()
     keras.utils.set_random_seed(options.seed)
     if options.mixed_precision:
         keras.config.set_dtype_policy("mixed_bfloat16")
@@ -164,74 +122,63 @@ def main() -> None:
         train, reference, held_out, split = datasets(options)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"--data {options.data}: {str(error).strip().splitlines()[0]}")
-    images, pictures = first_images(train), first_images(held_out)
+    images, pictures = first_images(reference), first_images(held_out)
     pictures = pictures[:: -(-len(pictures) // 8)]  # neighboring files may look alike
-    begin(options)
+    if not options.resume and (output / "checkpoints").exists():
+        sys.exit(f"--output: {output} holds a run; continue it with --resume.")
+    try:
+        run = ks.pretraining.Run(output, vars(options), fixed=SETTINGS)
+        found = run.interrupted() if options.resume else None
+    except ValueError as error:
+        sys.exit(f"--{str(error).replace('_', '-', 1)}")
     print(split)
     print(f"{train.image_count} images to train on, {held_out.image_count} held out.")
 
     steps_per_epoch, epoch, batch = int(train.cardinality()), 0, 0
-    model = new_model(images, options.seed, options.epochs * steps_per_epoch)
+    choice = ks.pretraining.choose(train.image_count)
+    model = ks.pretraining.new_model(images, choice, options.epochs * steps_per_epoch, options.seed)
     knn = neighbors(reference, held_out)
     knn_before = measured(knn, model)
-    if run := interrupted(options):
-        model, epoch, batch = run.model, run.epoch, run.batch
-        if run.step != epoch * steps_per_epoch + batch:
+    if found:
+        model, epoch, batch = found.model, found.epoch, found.batch
+        if found.step != epoch * steps_per_epoch + batch:
             sys.exit(f"--data: {output} was begun with another number of images.")
         train = datasets(options, epoch, batch)[0]
         print(f"Continuing {output} after epoch {epoch}, batch {batch}.")
     print(f"{model.count_params():,} parameters. Results go to {output}.")
 
-    callbacks = ks.training.callbacks
-    train = ks.data.metered(train)
-    losses = callbacks.StepLosses(output / "losses.csv")
     evaluators = [knn] if knn else []
     if held_out.image_count != 1:
         evaluators.append(ks.evaluation.EmbeddingStatistics(held_out))
-    watched = [
-        callbacks.Telemetry(train),
-        *([callbacks.Evaluate(evaluators, every=10)] if evaluators else []),
-        callbacks.EpochTable(output / "epochs.csv"),
-        callbacks.TensorBoard(output / "logs", vars(options)),
-        callbacks.Watch(pictures, output / "logs", every=5),
-        callbacks.Progress(train),
-        losses,
-        callbacks.Checkpoint(output / "checkpoints", options.save_every),
-    ]
-    fit_started = time.time()
     # The data set shuffles itself, anew in every epoch.
-    model.fit(train, epochs=options.epochs, initial_epoch=epoch, callbacks=watched, verbose=0)
-    steps = max(options.epochs - epoch, 0) * steps_per_epoch - batch
-    images_per_second = steps * options.batch_size / (time.time() - fit_started)
-    # Renamed when it is whole, as the checkpoints are.
-    model.save(output / ".model.keras")
-    os.replace(output / ".model.keras", output / "model.keras")
-
+    summary = run.fit(
+        model,
+        ks.data.metered(train),
+        options.epochs,
+        initial_epoch=epoch,
+        save_every=options.save_every,
+        pictures=pictures,
+        evaluators=evaluators,
+        others=[ks.training.callbacks.WarnOfCollapse(images)],
+    )
     knn_after = measured(knn, model)
     values = "no labels" if knn_after is None else f"{knn_before:.3f} before, {knn_after:.3f} after"
     print(f"kNN accuracy on held-out images: {values}.")
-    sheet = ks.evaluation.reconstruction_sheet(model, pictures, scale=2)
-    keras.utils.save_img(output / "reconstructions.png", sheet, scale=False)
-    loss_first, loss_last = losses.first_and_last()
     summary = {
         "backend": keras.backend.backend(),
         "dataset": options.data,
         "images": train.image_count,
         "image_shape": list(model.backbone.image_shape),
         "epochs": options.epochs,
-        "steps": len(losses.losses),
-        "seconds": round(time.time() - started, 1),
-        "images_per_second": round(images_per_second, 1),
-        "loss_first": loss_first,
-        "loss_last": loss_last,
+        **summary,
         "knn_before": knn_before,
         "knn_after": knn_after,
         "parameters": model.count_params(),
         "seed": options.seed,
     }
-    (output / "summary.json").write_text(json.dumps(summary, indent=2))
-    print(f"Loss {loss_first:.3f} → {loss_last:.3f} in {summary['seconds']:.0f} s.")
-    report = ks.training.write_report(output)
+    report = run.finish(summary)
+    first, last = summary["loss_first"], summary["loss_last"]
+    print(f"Loss {first:.3f} → {last:.3f} in {summary['seconds']:.0f} s.")
     print(f"Look at {report} or: tensorboard --logdir {output / 'logs'}")
 
 

@@ -7,5 +7,6 @@ run      the folder of a run: what is written there, and how it goes on
 
 from keras_simmim.pretraining.choices import Choice, choose, new_model
 from keras_simmim.pretraining.pretrain import pretrain
+from keras_simmim.pretraining.run import Run
 
-__all__ = ["Choice", "choose", "new_model", "pretrain"]
+__all__ = ["Choice", "Run", "choose", "new_model", "pretrain"]
