@@ -210,7 +210,11 @@ def logistic(
 
 
 def fine_tuned(
-    model: ks.SimMIM, data: tuple[np.ndarray, ...], chosen: np.ndarray, labels: np.ndarray, seed: int
+    model: ks.SimMIM,
+    data: tuple[np.ndarray, ...],
+    chosen: np.ndarray,
+    labels: np.ndarray,
+    seed: int,
 ) -> float:
     """Balanced accuracy of the whole network after `TUNING_STEPS` steps on these labels."""
     images, _, test_images, test_labels = data

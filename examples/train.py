@@ -158,6 +158,7 @@ def main() -> None:
         initial_epoch=epoch,
         save_every=options.save_every,
         pictures=pictures,
+        candidates=images,
         evaluators=evaluators,
         others=[ks.training.callbacks.WarnOfCollapse(images)],
     )

@@ -154,6 +154,7 @@ def _trained(
         initial_epoch=epoch,
         save_every=save_every if within else None,
         pictures=images.sample[:8],
+        candidates=images.sample[8:] if len(images.sample) > 8 else images.sample,
         evaluators=[EmbeddingStatistics(images.sample)],
         others=[collapse],
         **arguments,

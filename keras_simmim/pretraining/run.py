@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_simmim.evaluation.neighbor_sheet import neighbor_sheet
 from keras_simmim.evaluation.reconstruction_sheet import reconstruction_sheet
 from keras_simmim.training import callbacks
 from keras_simmim.training.report import write_report
@@ -79,6 +80,7 @@ class Run:
         initial_epoch: int = 0,
         save_every: int | None = None,
         pictures: np.ndarray | None = None,
+        candidates: np.ndarray | None = None,
         evaluators: Sequence[Any] = (),
         others: Sequence[keras.callbacks.Callback] = (),
         **arguments: Any,
@@ -91,7 +93,8 @@ class Run:
             epochs: number of the last epoch.
             initial_epoch: number of epochs that are done.
             save_every: steps between two checkpoints within an epoch; None saves epochs alone.
-            pictures: a few images to watch and to reconstruct in the end.
+            pictures: a few images to watch, and in the end to reconstruct, where the model does.
+            candidates: images among which those most similar to the pictures are shown.
             evaluators: for `callbacks.Evaluate`, every tenth epoch.
             others: further callbacks.
             **arguments: of `fit`.
@@ -127,9 +130,7 @@ class Run:
         # Renamed when it is whole, as the checkpoints are.
         model.save(folder / ".model.keras")
         os.replace(folder / ".model.keras", folder / "model.keras")
-        if pictures is not None and model.reconstructs:
-            sheet = reconstruction_sheet(model, pictures, scale=2)
-            keras.utils.save_img(folder / "reconstructions.png", sheet, scale=False)
+        self._show(model, pictures, candidates)
         first, last = losses.first_and_last() if losses.losses else (None, None)
         return {
             "steps": len(losses.losses),
@@ -139,6 +140,20 @@ class Run:
             "loss_first": first,
             "loss_last": last,
         }
+
+    def _show(self, model: Any, pictures: np.ndarray | None, candidates: np.ndarray | None) -> None:
+        """Write pictures of what was learned."""
+        sheets = {}
+        if pictures is not None and model.reconstructs:
+            sheets["reconstructions.png"] = reconstruction_sheet(model, pictures, scale=2)
+        if pictures is not None and candidates is not None:
+            vectors = model.embed(candidates)
+            count = min(5, len(candidates))
+            sheets["neighbors.png"] = neighbor_sheet(
+                pictures, model.embed(pictures), candidates, vectors, count, scale=2
+            )
+        for name, sheet in sheets.items():
+            keras.utils.save_img(self.folder / name, sheet, scale=False)
 
     def finish(self, summary: Mapping[str, Any]) -> Path:
         """Write the results and the report, and return the report's path."""

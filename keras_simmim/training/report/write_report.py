@@ -17,6 +17,8 @@ from keras_simmim.training.report.run_files import RunFiles
 CAPTIONS = {
     "reconstructions.png": "Held-out images. First row: originals. Then, for every masked view, "
     "what the network saw and what it filled in.",
+    "neighbors.png": "Images, and behind the gap in each row those that the network finds most "
+    "similar.",
 }
 
 
