@@ -21,7 +21,15 @@ import keras_simmim as ks
 
 HELD_OUT = 0.2  # share of the images that are never trained on
 # What a run that is continued must have in common with its beginning.
-SETTINGS = ("data", "batch_size", "image_size", "limit", "seed", "mixed_precision")
+SETTINGS = (
+    "data",
+    "batch_size",
+    "image_size",
+    "limit",
+    "seed",
+    "reconstruct",
+    "mixed_precision",
+)
 
 
 def arguments() -> argparse.Namespace:
@@ -33,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--image-size", type=int, default=64, help="pixels")
     parser.add_argument("--limit", type=int, help="use only this many images")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--reconstruct", action="store_true", help="learn to fill in, too")
     parser.add_argument("--mixed-precision", action="store_true", help="compute in bfloat16")
     parser.add_argument("--resume", action="store_true", help="continue what --output holds")
     parser.add_argument("--save-every", type=int, default=500, help="steps, within an epoch")
@@ -136,7 +145,8 @@ def main() -> None:
 
     steps_per_epoch, epoch, batch = int(train.cardinality()), 0, 0
     choice = ks.pretraining.choose(train.image_count)
-    model = ks.pretraining.new_model(images, choice, options.epochs * steps_per_epoch, options.seed)
+    total = options.epochs * steps_per_epoch
+    model = ks.pretraining.new_model(images, choice, total, options.seed, options.reconstruct)
     knn = neighbors(reference, held_out)
     knn_before = measured(knn, model)
     if found:

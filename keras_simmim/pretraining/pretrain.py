@@ -23,18 +23,19 @@ def pretrain(
     image_size: int | tuple[int, int] | None = None,
     model: SimMIM | None = None,
     batch_size: int | None = None,
+    reconstruct: bool = False,
     save_every: int | None = 500,
     seed: int = 0,
 ) -> SimMIM:
     """Pretrain a network on images without labels, with everything chosen that is not given.
 
-    A ViT encodes the visible quarter of the patches of two crops of each image, predicts the
-    normalized pixels of the rest, and lets the crops agree. How large it is, and how long it
-    trains, follows from the number of images:
+    A ViT encodes the visible quarter of the patches of two crops of each image, and learns to find
+    the one by the other among all crops of the batch. How large it is, and how long it trains,
+    follows from the number of images:
 
     | images | patches | blocks × width | batch | epochs | largest side of files |
     |---|---|---|---|---|---|
-    | below 5,000 | 64 | 4 × 128 | 128 | 200 | 64 |
+    | below 5,000 | 64 | 4 × 128 | 64 | 200 | 64 |
     | 5,000 to 50,000 | 64 | 6 × 192 | 128 | 100 | 96 |
     | above, or unknown | 196 | 12 × 384 | 256 | 100 | 224 |
 
@@ -53,6 +54,8 @@ def pretrain(
             an array, or the usual size of files, rounded to whole patches.
         model: a `SimMIM` to train instead of a new one; if it is not compiled, as by the table.
         batch_size: images of a batch; by the table if None. A data set has its own.
+        reconstruct: whether a new model also predicts what was hidden, for pictures of it; its
+            steps take about a third longer.
         save_every: steps between two checkpoints within an epoch; None saves epochs alone.
         seed: of weights, masks, order and crops.
 
@@ -104,7 +107,7 @@ def pretrain(
     }
     fixed = ("data", "images", "image_shape", "batch_size", "seed")
     run = None if output is None else Run(output, settings, fixed)
-    return _trained(images, model, run, epochs, size, save_every, seed)
+    return _trained(images, model, run, epochs, size, save_every, seed, reconstruct)
 
 
 def _trained(
@@ -115,6 +118,7 @@ def _trained(
     batch_size: int,
     save_every: int | None,
     seed: int,
+    reconstruct: bool,
 ) -> SimMIM:
     """Train a new model, or go on with what the run's folder holds."""
     within = images.goes_on_within_epochs
@@ -127,7 +131,7 @@ def _trained(
             return found.model
     else:
         steps = epochs * -(-(images.count or 1_000_000) // batch_size)
-        model = _ready(model, images, steps, seed)
+        model = _ready(model, images, steps, seed, reconstruct)
     crops = max((each.least_crops for each in model.objectives), default=1)
     dataset: Any = images.batches(epoch, batch, batch_size, crops if images.draws_crops else 1)
     arguments: dict[str, Any] = {}
@@ -163,7 +167,9 @@ def _trained(
     return model
 
 
-def _ready(model: SimMIM | None, images: Images, steps: int, seed: int) -> SimMIM:
+def _ready(
+    model: SimMIM | None, images: Images, steps: int, seed: int, reconstruct: bool
+) -> SimMIM:
     """Return a compiled model: a new one, or the given one."""
     if model is None:
         keras.utils.set_random_seed(seed)
@@ -171,7 +177,7 @@ def _ready(model: SimMIM | None, images: Images, steps: int, seed: int) -> SimMI
         if not images.draws_crops:
             size = images.sample.shape[1:3]
             options["crops"] = Crops(2, (0.4, 1.0), seed=seed, image_size=size)
-        return new_model(images.sample, images.choice, steps, seed, **options)
+        return new_model(images.sample, images.choice, steps, seed, reconstruct, **options)
     if not model.compiled:
         compile_model(model, images.choice.learning_rate, steps)
     return model
