@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from keras_simmim import data as sources
 from keras_simmim.pretraining.choices import Choice, choose, largest_side
+from keras_simmim.training.crops import Crops
 
 # So many images say what all are like.
 _SAMPLE = 256
@@ -94,10 +96,8 @@ def _of_array(images: np.ndarray, image_size: Any, seed: int) -> Images:
     size = _pair(image_size) or choice.fitting(images.shape[1:3])
     if importlib.util.find_spec("tensorflow") is None:
         # The model draws the crops, of this size; so it does for the sample.
-        from keras_simmim.training.crops import Crops
-
         whole = Crops(1, (1.0, 1.0), (1.0, 1.0), flip=False, image_size=size)
-        sample = np.asarray(whole(images[_evenly(len(images))], step=0))[:, 0]
+        sample = ops.convert_to_numpy(whole(images[_evenly(len(images))], step=0))[:, 0]
         return Images(
             _described(images),
             len(images),

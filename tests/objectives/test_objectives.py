@@ -15,6 +15,9 @@ from keras_simmim.objectives.targets import low_pass, patch_statistics
 from keras_simmim.objectives.uniformity import uniformity
 from keras_simmim.objectives.visible_means import visible_means
 
+# Models that are not traced are hundreds of compilations on JAX.
+models = pytest.mark.fast_on("torch", "tensorflow")
+
 o = ks.objectives
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(0, 256, (8, 8, 12, 3), dtype="uint8")
@@ -65,6 +68,7 @@ def test_the_low_pass_leaves_a_disc_of_frequencies(shape):
     np.testing.assert_allclose(numbers(low_pass(pixels)), expected, atol=1e-5)
 
 
+@models
 def test_the_loss_of_normalized_pixels_is_that_of_mae():
     model = make([o.Reconstruction("normalized_pixels")])
     found = model.masked_pass(model.normalize(IMAGES), 3, training=True)
@@ -153,6 +157,7 @@ def test_directions_are_of_the_sphere_and_the_same_everywhere():
     assert not np.allclose(directions, numbers(random_directions(0, 6, 2000, 3)))
 
 
+@models
 def test_lejepa_weighs_spread_against_isotropy():
     model = make([o.Agreement(balance=0.25, dim=3, seed=5)], views=2, encode="visible")
     (objective,) = model.objectives
@@ -169,6 +174,7 @@ def test_lejepa_weighs_spread_against_isotropy():
 # ----------------------------------------------------------------------------- what is averaged
 
 
+@models
 @pytest.mark.parametrize("encode", ["all", "visible"])
 def test_the_mean_of_a_view_is_that_of_its_visible_positions(encode):
     model = make([o.Uniformity()], views=2, encode=encode)
@@ -205,6 +211,7 @@ def test_views_that_are_apart_lose_one_modality_each():
 # --------------------------------------------------------------------------------------- jigsaw
 
 
+@models
 def test_jigsaw_names_the_positions_that_were_lost():
     model = make([o.Jigsaw(share=0.5, seed=3)], encode="visible")
     (objective,) = model.objectives
@@ -233,6 +240,7 @@ def two_objectives_of_one_name():
     make([o.Agreement(), o.Agreement("infonce")], views=2)
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -259,6 +267,7 @@ def test_bad_arguments_are_named(call, message):
         call()
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     "options", [{"position_embedding": False}, {"relative_position_bias": "shared"}]
 )
@@ -270,6 +279,7 @@ def test_jigsaw_needs_positions_that_can_be_taken_away(options):
         ks.SimMIM(backbone, ks.masking.SpatialMasking(0.5, 1), objectives=[o.Jigsaw()])
 
 
+@pytest.mark.any_backend
 def test_only_objectives_are_taken():
     with pytest.raises(TypeError, match=r"objectives must be ks.objectives.Objective, got 'mae'"):
         make(["mae"])

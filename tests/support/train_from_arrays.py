@@ -39,6 +39,12 @@ assert classifier.predict(images, verbose=0).shape == (16, 2)
 ks.training.record_run("run/run.json")
 assert ks.training.write_report("run").exists()
 
+narrow = ks.SimMIM(backbone.copy(), ks.masking.SpatialMasking(0.5, 2))
+assert ks.pretrain(images, model=narrow, epochs=1, output="pretrained") is narrow
+# Two crops of each image, drawn on the device.
+pretrained = ks.pretrain(images, epochs=1, batch_size=8)
+assert pretrained.embed(images).shape == (16, 128)
+
 
 def refusal(call, *arguments, **options):
     """Return what the ImportError says that a call ends with."""
