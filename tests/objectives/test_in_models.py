@@ -21,9 +21,9 @@ def numbers(tensor):
     return ops.convert_to_numpy(ops.stop_gradient(tensor))
 
 
-def make(objectives, views=1, **options):
+def make(objectives, views=1, masking=None, **options):
     backbone = ks.backbones.ViT((8, 12, 3), 4, num_layers=1, num_heads=2, hidden_dim=8)
-    masking = ks.masking.SpatialMasking(0.5, 1, views=views)
+    masking = masking or ks.masking.SpatialMasking(0.5, 1, views=views)
     return ks.SimMIM(backbone, masking, objectives=objectives, **options)
 
 
@@ -38,11 +38,21 @@ def test_patches_are_put_in_order():
     assert history["jigsaw_accuracy"][-1] > 0.75
 
 
+APART = ks.masking.MaskGenerator(
+    [ks.masking.Spatial(), ks.masking.Color(), ks.masking.Texture()],
+    ks.masking.RandomDraw(),
+    ks.masking.IndependentViews(0.5, 3, apart=True),
+    block_size=4,
+)
 TOGETHER = {
     "targets": ([o.Reconstruction("low_pass_pixels"), o.Uniformity()], {}),
     "views": (
         [o.Reconstruction("normalized_pixels"), o.Agreement("infonce")],
         {"views": 2, "encode": "visible"},
+    ),
+    "views that lost different modalities": (
+        [o.Reconstruction(), o.Agreement("infonce")],
+        {"masking": APART, "mask_on": "pixels"},
     ),
     "everything": (
         [o.Reconstruction(), o.Uniformity(), o.Agreement(between="crops"), o.Jigsaw()],
