@@ -16,17 +16,17 @@ from keras_simmim.heads import ClassificationHead, ReconstructionHead, Transform
 from keras_simmim.heads.head import build_head
 from keras_simmim.layers.initialization import TruncatedNormal
 from keras_simmim.masking import MaskGenerator
-from keras_simmim.masking.views import join_views, split_views
-from keras_simmim.masking.visible import Visible
+from keras_simmim.masking.views import split_views
 from keras_simmim.models.image_model import ImageModel
 from keras_simmim.models.labels import check_labels
+from keras_simmim.models.masked_views import crops_of, lost_positions, masked_views
 from keras_simmim.models.simmim_arguments import (
     check_arguments,
     check_batch,
     warn_of_nothing_visible,
 )
-from keras_simmim.models.simmim_objectives import choose_objectives
-from keras_simmim.objectives import MaskedPass, Objective, Parts, RunningScale
+from keras_simmim.models.simmim_objectives import choose_objectives, prepare_objectives
+from keras_simmim.objectives import MaskedPass, Objective, RunningScale
 from keras_simmim.objectives.integer_labels import integer_labels
 from keras_simmim.training.class_weight import weights_of_labels
 from keras_simmim.training.measured import Measured
@@ -167,36 +167,12 @@ class SimMIM(ImageModel):
             views_shape = (None, views, *backbone.feature_shape)
             _build(self.aggregator, views_shape)
             _build(self.classifier, self.aggregator.compute_output_shape(views_shape))
-        self._prepare_objectives()
-        self.add_step()
-        self.built = True
-
-    def _prepare_objectives(self) -> None:
-        """Make the objectives ready for this model, which owns and saves their layers."""
-        backbone, on_pixels = self.backbone, self.mask_on == "pixels"
-        parts = Parts(
-            mask_generator=self.mask_generator,
-            image_shape=backbone.image_shape,
-            feature_shape=backbone.feature_shape,
-            patch_grid=self.mask_generator.grid if on_pixels else backbone.feature_shape[:2],
-            embeds_positions=backbone.embeds_positions,
-            scale=self.target_scale,
-            dtype=self.dtype_policy,
-        )
-        names = ["loss", "gradient_norm"]
-        for objective in self.objectives:
-            objective.prepare(parts)
-            names += objective.log_names()
-        if len(set(names)) < len(names):
-            raise ValueError(
-                f"objectives must have different names, got losses {names[2:]}: give one a name="
-            )
-        layers = [layer for objective in self.objectives for layer in objective.layers]
+        layers, names = prepare_objectives(self)
         if layers:
             self.objective_layers = layers
-        if self.embedding_metrics:
-            names += ["embedding_std", "embedding_rank"]
         self.trackers = [TrackedMean(name) for name in names]
+        self.add_step()
+        self.built = True
 
     def depth_of(self, variable: keras.Variable) -> int:
         """Return the number of a weight's block; the mask token stands with the stem."""
@@ -247,83 +223,30 @@ class SimMIM(ImageModel):
             weights: of the images, to be handed on; ones if None.
             crops: of how many images, side by side, each picture consists.
         """
-        views = self.mask_generator.views
-        on_pixels = self.mask_on == "pixels"
-        mask = self._mask_pixels if on_pixels else self._mask_features
-        masked, hidden, features, visible, inside = mask(pixels, step, training)
-        lost, options = self._lost_positions(hidden, step)
-        if on_pixels:
-            encoded = self.backbone.run_encoder(features, training, inside)
+        found = masked_views(self, pixels, step, training)
+        lost, options = lost_positions(self, found.hidden, step)
+        if self.mask_on == "pixels":
+            encoded = self.backbone.run_encoder(found.features, training, found.inside)
         else:
-            encoded = visible.encode(self.backbone.encoder, features, training, **options)
+            encoder = self.backbone.encoder
+            encoded = found.visible.encode(encoder, found.features, training, **options)
         prediction = None
         if self.head is not None:
-            prediction = ops.cast(visible.decode(self.head, encoded), "float32")
-            prediction = split_views(prediction, views)
+            prediction = ops.cast(found.visible.decode(self.head, encoded), "float32")
+            prediction = split_views(prediction, self.mask_generator.views)
         return MaskedPass(
             pixels=pixels,
-            masked=masked,
-            hidden=hidden,
-            encoded=split_views(encoded, views),
+            masked=found.masked,
+            hidden=found.hidden,
+            encoded=split_views(encoded, self.mask_generator.views),
             prediction=prediction,
             labels=labels,
             weights=ops.ones_like(pixels[:, 0, 0, 0]) if weights is None else weights,
             step=step,
-            positions=visible.positions,
+            positions=found.visible.positions,
             lost=lost,
             crops=crops,
         )
-
-    def _mask_pixels(self, pixels: Tensor, step: Tensor | int, training: bool) -> tuple[Any, ...]:
-        """Mask before the stem.
-
-        Returns:
-            What was masked; `hidden`; what the encoder takes, B·V; which of it is visible; and
-            (B·V, h, w, 1), what alone convolutions are to see, or None.
-        """
-        generator = self.mask_generator
-        images, hidden = generator(pixels, step=step)
-        visible, inside = Visible(), None
-        if self.encode == "visible":
-            rows, columns, _ = self.backbone.feature_shape
-            visible = Visible(shown=join_views(generator.shown(hidden, rows, columns)))
-            inside = ops.expand_dims(join_views(generator.shown(hidden, *generator.grid)), -1)
-        features = self.backbone.run_stem(join_views(images), training, inside)
-        return pixels, hidden, features, visible, inside
-
-    def _mask_features(self, pixels: Tensor, step: Tensor | int, training: bool) -> tuple[Any, ...]:
-        """Mask between stem and encoder, or inside a stem that looks around: see `_mask_pixels`."""
-        backbone, generator = self.backbone, self.mask_generator
-        rows, columns = backbone.positions
-        if backbone.masks_stem:
-            masked = ops.zeros((ops.shape(pixels)[0], *backbone.stem_shape), self.compute_dtype)
-            hidden = generator.draw(masked, step)
-            inside = ops.expand_dims(join_views(generator.shown(hidden, rows, columns)), -1)
-            repeated = ops.repeat(pixels, generator.views, axis=0)
-            features = backbone.run_stem(repeated, training, inside)
-            local = split_views(features, generator.views)
-        else:
-            local = masked = backbone.stem(pixels, training=training)
-            hidden = generator.draw(masked, step)
-            features = masked
-            if self.encode == "visible" and generator.views > 1:
-                features = ops.repeat(masked, generator.views, axis=0)
-        if self.encode == "visible":
-            return masked, hidden, features, generator.visible(hidden, rows, columns), None
-        features = join_views(generator.hide(local, hidden, self.mask_token))
-        return masked, hidden, features, Visible(), None
-
-    def _lost_positions(
-        self, hidden: Tensor, step: Tensor | int
-    ) -> tuple[Tensor | None, dict[str, Tensor]]:
-        """Ask the objective that takes positions away, if there is one, which and for what."""
-        for objective in self.objectives:
-            if objective.loses_positions:
-                shown = join_views(self.mask_generator.shown(hidden, *self.backbone.positions))
-                shown = ops.reshape(shown, (-1, shown.shape[1] * shown.shape[2]))
-                lost, stand_in = objective.lost_positions(shown, step)
-                return lost, {"lost": lost, "stand_in": stand_in}
-        return None, {}
 
     def predicted_pixels(self, masked_pass: MaskedPass) -> Tensor:
         """Give the normalized pixels (B, V, H, W, C) that each view's prediction means."""
@@ -365,7 +288,7 @@ class SimMIM(ImageModel):
         # torch's inductor gets int32 arithmetic on constants alone wrong, so that the evaluation's
         # step, too, comes from the variable, which is never below 0.
         step = self.step if training else ops.minimum(self.step, EVALUATION_STEP)
-        images, crops = self._crops_of(images, step, training)
+        images, crops = crops_of(self, images, step, training)
         pixels = self.normalize(images)
         weights = None
         if sample_weight is not None:
@@ -398,26 +321,6 @@ class SimMIM(ImageModel):
             statistics = embedding_statistics(self.backbone.pool(ops.mean(found.encoded, axis=1)))
             losses |= {name: (value, batch_size) for name, value in statistics.items()}
         return Measured({"loss": (total, batch_size), **losses}, outputs={}, targets={}, weights={})
-
-    def _crops_of(self, images: Tensor, step: Tensor | int, training: bool) -> tuple[Tensor, int]:
-        """Lay the crops of each picture side by side: (B, c, H, W, C) → (B·c, H, W, C) and c.
-
-        Raises:
-            ValueError: in training, for fewer crops than an objective compares.
-        """
-        if self.crops is not None:
-            images = self.crops(images, step=step)
-        crops = 1
-        if len(images.shape) == 5:
-            crops, images = images.shape[1], join_views(images)
-        for objective in self.objectives if training else ():
-            if crops < objective.least_crops:
-                raise ValueError(
-                    f"{type(objective).__name__} compares {objective.least_crops} crops of an "
-                    f"image, got batches of {crops}: pass crops=2 to the source of ks.data, for "
-                    "batches (B, 2, H, W, C), or crops=ks.training.Crops(2) to SimMIM."
-                )
-        return images, crops
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, **kwargs: Any) -> None:
         """Choose the optimizer; the other arguments are those of `ImageModel.compile`.

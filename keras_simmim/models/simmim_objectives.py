@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from keras_simmim.objectives import Classification, Objective, Ranking, Reconstruction
+import keras
+
+from keras_simmim.objectives import Classification, Objective, Parts, Ranking, Reconstruction
 
 
 def choose_objectives(model: Any) -> list[Objective]:
@@ -39,3 +41,38 @@ def choose_objectives(model: Any) -> list[Objective]:
     if model.classifier is not None:
         objectives.append(Classification(model.logits, weight=model.classification_weight))
     return objectives
+
+
+def prepare_objectives(model: Any) -> tuple[list[keras.layers.Layer], list[str]]:
+    """Make the objectives ready for a model, which is to own and save their layers.
+
+    Args:
+        model: a `SimMIM`, built but for its objectives.
+
+    Returns:
+        The layers, and the names of all that the model logs.
+
+    Raises:
+        ValueError: for losses of one name, or a model that an objective cannot teach.
+    """
+    backbone, generator = model.backbone, model.mask_generator
+    parts = Parts(
+        mask_generator=generator,
+        image_shape=backbone.image_shape,
+        feature_shape=backbone.feature_shape,
+        patch_grid=generator.grid if model.mask_on == "pixels" else backbone.feature_shape[:2],
+        embeds_positions=backbone.embeds_positions,
+        scale=model.target_scale,
+        dtype=model.dtype_policy,
+    )
+    names = ["loss", "gradient_norm"]
+    for objective in model.objectives:
+        objective.prepare(parts)
+        names += objective.log_names()
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f"objectives must have different names, got losses {names[2:]}: give one a name="
+        )
+    if model.embedding_metrics:
+        names += ["embedding_std", "embedding_rank"]
+    return [layer for objective in model.objectives for layer in objective.layers], names
