@@ -67,7 +67,13 @@ def prepare_objectives(model: Any) -> tuple[list[keras.layers.Layer], list[str]]
     )
     names = ["loss", "gradient_norm"]
     for objective in model.objectives:
+        if objective.is_prepared:
+            raise ValueError(
+                f"objectives must be new ones for each model, got the {type(objective).__name__} "
+                "of another."
+            )
         objective.prepare(parts)
+        objective.is_prepared = True
         names += objective.log_names()
     if len(set(names)) < len(names):
         raise ValueError(

@@ -1,6 +1,6 @@
 """The contract of every objective: one thing that teaches."""
 
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import keras
 from keras import ops
@@ -87,8 +87,9 @@ class Objective:
         self.weight = float(weight)
         if name is not None:
             self.name = name
-        # What the model is to own of it.
+        # What the model is to own of it, which is one model's alone.
         self.layers: list[keras.layers.Layer] = []
+        self.is_prepared = False
 
     def prepare(self, parts: Parts) -> None:
         """Take what is needed of a model's parts, and create the layers.
@@ -147,10 +148,6 @@ class Objective:
     def from_config(cls, config: Config) -> Self:
         """Make an objective of this configuration, with new layers."""
         return cls(**config)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Copy the configuration; each copy is prepared for a model of its own."""
-        return type(self).from_config(self.get_config())
 
 
 def same_for_all(value: Tensor, masked_pass: MaskedPass) -> Measure:

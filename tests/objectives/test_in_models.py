@@ -99,6 +99,12 @@ def test_gradients_are_finite_in_bfloat16():
         keras.config.set_dtype_policy(policy)
 
 
+def test_each_model_has_objectives_of_its_own():
+    (objective,) = make([o.Uniformity()]).objectives
+    with pytest.raises(ValueError, match="must be new ones for each model, got the Uniformity of"):
+        make([objective])
+
+
 def test_accumulated_gradients_are_the_mean_of_those_of_each_batch():
     """Statistics of a batch are those of each micro-batch, and batch norms follow every one."""
     objectives = [o.Reconstruction("normalized_pixels"), o.Jigsaw(), o.Agreement("infonce")]
