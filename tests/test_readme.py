@@ -72,13 +72,7 @@ def write_photos(folder):
 
 @pytest.mark.parametrize(
     "page",
-    [
-        # The first page is tried on the default backend as well.
-        pytest.param(
-            page, marks=pytest.mark.fast_on("torch", *["tensorflow"] * (page in READERS_FOLDER))
-        )
-        for page in PAGES
-    ],
+    [pytest.param(page, marks=pytest.mark.fast_on("torch")) for page in PAGES],
 )
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, tensorflow_process):
     monkeypatch.chdir(tmp_path)
