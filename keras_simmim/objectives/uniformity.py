@@ -77,7 +77,7 @@ def uniformity(features: Tensor, counted: Tensor) -> Tensor:
     from keras_simmim.objectives.uniformity import uniformity
 
     features = ops.convert_to_tensor([[[2.0, 0.0]], [[3.0, 3.0]], [[0.0, 1.0]]])
-    float(uniformity(features, ops.ones(3)))   # 0.333: (½ + ½ + 0) / 3
+    round(float(uniformity(features, ops.ones(3))), 3)   # 0.333: (½ + ½ + 0) / 3
     ```
     """
     views = features.shape[1]
