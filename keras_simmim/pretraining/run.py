@@ -61,6 +61,7 @@ class Run:
                         f"{now[name]!r}; choose another folder for another run."
                     )
         record_run(record, settings)
+        self.settings = dict(settings)
         self.started = time.time()
 
     @property
@@ -111,7 +112,7 @@ class Run:
             watched.append(callbacks.Evaluate(evaluators, every=10))
         watched.append(callbacks.EpochTable(folder / "epochs.csv"))
         if is_metered:
-            watched.append(callbacks.TensorBoard(folder / "logs"))
+            watched.append(callbacks.TensorBoard(folder / "logs", self.settings))
             if pictures is not None:
                 watched.append(callbacks.Watch(pictures, folder / "logs", every=5))
             watched.append(callbacks.Progress(dataset))
