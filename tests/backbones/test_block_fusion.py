@@ -8,6 +8,9 @@ from keras import ops
 from keras_simmim.backbones import ViT
 from keras_simmim.backbones.block_fusion import BlockFusion
 
+# What each operation gives is compared on every backend where that is.
+pytestmark = pytest.mark.fast_on("torch")
+
 GENERATOR = np.random.default_rng(0)
 PIXELS = GENERATOR.normal(size=(2, 8, 12, 3)).astype("float32")
 

@@ -8,6 +8,9 @@ from keras import ops
 from keras_simmim.backbones import ViT
 from keras_simmim.backbones.conv_stem import ConvStem
 
+# What each operation gives is compared on every backend where that is.
+pytestmark = pytest.mark.fast_on("torch")
+
 PIXELS = np.random.default_rng(0).normal(size=(2, 16, 24, 3)).astype("float32")
 VISIBLE = np.random.default_rng(1).integers(0, 2, (2, 4, 6, 1)).astype("float32")
 HIDDEN_PIXELS = VISIBLE.repeat(4, 1).repeat(4, 2) == 0

@@ -8,7 +8,7 @@ from keras import ops
 from keras_simmim.backbones import ConvNet, KerasBackbone, Swin, from_keras
 from keras_simmim.backbones.masked_call import gives_maps, masked_call
 
-pytestmark = pytest.mark.fast_on("torch", "tensorflow")
+pytestmark = pytest.mark.fast_on("torch")
 
 L = keras.layers
 SHAPE = (16, 24, 3)

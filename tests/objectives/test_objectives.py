@@ -16,7 +16,7 @@ from keras_simmim.objectives.uniformity import uniformity
 from keras_simmim.objectives.visible_means import visible_means
 
 # Models that are not traced are hundreds of compilations on JAX.
-models = pytest.mark.fast_on("torch", "tensorflow")
+models = pytest.mark.fast_on("torch")
 
 o = ks.objectives
 GENERATOR = np.random.default_rng(0)
