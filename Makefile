@@ -23,7 +23,7 @@ SHELL := bash
 train: $(VENV)/.train
 	$(BIN)/python examples/train.py
 
-# Thirteen minutes on two idle cores, installation included; test-long takes half an hour more.
+# test-long takes half an hour more.
 test: lint $(BACKENDS:%=test-%)
 
 test-long: $(BACKENDS:%=test-long-%)

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_simmim.backbones.resizing import copy_weights
-from keras_simmim.backbones.sizes import check_image_shape as check_image_shape
+from keras_simmim.backbones.sizes import check_image_shape
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.layers.fitting_images import fitting_images
 from keras_simmim.layers.frozen_parts import freeze_parts, frozen_parts

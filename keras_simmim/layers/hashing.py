@@ -97,10 +97,13 @@ def random_uniform(seed: int, step: Tensor | int, batch_size: Tensor | int, bloc
     Returns:
         float32 tensor (B, N) of odd multiples of 2⁻²⁴.
     """
-    word = ops.bitwise_and(
-        ops.right_shift(_block_words(seed, step, batch_size, blocks), 9), 2**23 - 1
-    )
-    return (ops.cast(word, "float32") + 0.5) * 2.0**-23
+    return uniform_of(_block_words(seed, step, batch_size, blocks))
+
+
+def uniform_of(words: Tensor) -> Tensor:
+    """Make numbers strictly between 0 and 1 of hashed words: float32, odd multiples of 2⁻²⁴."""
+    bits = ops.bitwise_and(ops.right_shift(words, 9), 2**23 - 1)
+    return (ops.cast(bits, "float32") + 0.5) * 2.0**-23
 
 
 def _block_words(seed: int, step: Tensor | int, batch_size: Tensor | int, blocks: int) -> Tensor:

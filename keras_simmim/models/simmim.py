@@ -313,8 +313,8 @@ class SimMIM(ImageModel):
             losses |= means
         if not losses:
             raise ValueError(
-                "nothing to measure: without a reconstruction (reconstruction_weight is 0, so "
-                "fit and evaluate need labels) or an objective that takes single crops."
+                "nothing to measure: there is no reconstruction (reconstruction_weight is 0, so "
+                "fit and evaluate need labels) and no objective that takes single crops."
             )
         batch_size = ops.cast(ops.shape(pixels)[0], "float32")
         if self.embedding_metrics:

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_simmim.backend.types import Tensor
-from keras_simmim.layers.hashing import hash_words
+from keras_simmim.layers.hashing import hash_words, uniform_of
 
 POINTS = 17
 LAST_POINT = 3.0
@@ -71,9 +71,7 @@ def random_directions(seed: int, step: Tensor | int, count: int, dim: int) -> Te
     ```
     """
     numbers = ops.reshape(ops.arange(2 * count * dim, dtype="int32"), (2, count, dim))
-    words = hash_words([seed ^ _SALT, step, numbers])
-    words = ops.bitwise_and(ops.right_shift(words, 9), 2**23 - 1)
-    uniform = (ops.cast(words, "float32") + 0.5) * 2.0**-23
+    uniform = uniform_of(hash_words([seed ^ _SALT, step, numbers]))
     # Normal numbers, by Box and Muller.
     normal = ops.sqrt(-2 * ops.log(uniform[0])) * ops.cos(2 * np.pi * uniform[1])
     return normal * ops.rsqrt(ops.sum(ops.square(normal), axis=-1, keepdims=True) + 1e-12)

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from keras_simmim import aggregation, backbones, heads, masking
-from keras_simmim.backbones.backbone import check_image_shape
+from keras_simmim.backbones.sizes import check_image_shape
 from keras_simmim.models.simmim import SimMIM
 
 

@@ -106,7 +106,7 @@ def new_model(
 
     It encodes the visible quarter of the patches of two crops of each image, and learns to find
     the one by the other among all crops of the batch. This taught most of what was compared in
-    benchmarks/representation.py at equal time.
+    benchmarks/representation.py at equal time, of one seed.
 
     Args:
         sample: some of the images, (N, H, W, C) of 0–255, whose mean and deviation are taken.
