@@ -141,7 +141,6 @@ def new_model(images: np.ndarray, arm: str, seed: int) -> ks.SimMIM:
     least = 0.4 if count > 1 else 0.67 if channels == 3 else 1.0
     crops = ks.training.Crops(count, (least, 1.0), seed=seed, image_size=side)
     options = {"mask_generator": spatial(seed=seed), "encode": "visible", **options}
-    # Of gray images there is no color to lose.
     return ks.SimMIM(
         backbone, **options, crops=crops, mean=images.mean((0, 1, 2)), std=images.std((0, 1, 2))
     )
