@@ -5,14 +5,14 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from keras_simmim.backbones.resizing import copy_weights
+from keras_simmim.backbones.copied_network import CopiedNetwork
 from keras_simmim.backbones.sizes import check_image_shape
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.layers.fitting_images import fitting_images
 from keras_simmim.layers.frozen_parts import freeze_parts, frozen_parts
 
 
-class Backbone(keras.Model):
+class Backbone(CopiedNetwork):
     """Extract features in two halves: the stage F.
 
     `stem` turns images (B, H, W, C) into local features (B, h, w, c); `encoder` turns those into
@@ -157,6 +157,27 @@ class Backbone(keras.Model):
         """
         return self._depths.get(id(variable), self.num_blocks + 1)
 
+    def freeze(self, blocks: int | None = None) -> None:
+        """Let the stem and the first blocks learn no longer.
+
+        Args:
+            blocks: how many, 0 for the stem alone; None freezes the whole network.
+
+        Raises:
+            ValueError: for more blocks than there are.
+        """
+        if blocks is None:
+            self.trainable = False
+            return
+        if not 0 <= blocks <= self.num_blocks:
+            raise ValueError(
+                f"blocks must be from 0 to {self.num_blocks}, the blocks of {self.name!r}, or "
+                f"None for the whole network, got {blocks!r}."
+            )
+        for weight in self.trainable_variables:
+            if self.depth_of(weight) <= blocks:
+                weight.trainable = False
+
     def named_weights(self) -> dict[str, keras.Variable]:
         """Give the trainable weights by their names in this backbone, such as "stem/kernel"."""
         return {weight.path.split("/", 1)[1]: weight for weight in self.trainable_variables}
@@ -240,111 +261,48 @@ class Backbone(keras.Model):
             self.stem(images, training=training), training=training, all_blocks=True
         )
 
-    def pyramid_outputs(self, images: Tensor, training: bool | None = None) -> dict[str, Tensor]:
-        """Return the last feature map at each scale, for detectors and segmenters.
+    def pyramid(self, images: Tensor, training: bool | None = None) -> list[Tensor]:
+        """Return the last feature map at each scale, finest first: those of `stages`.
 
         Args:
             images: as for `block_outputs`.
             training: whether layers behave as in training.
 
-        Returns:
-            Maps by level: "P2" steps by 2² pixels, "P3" by 2³, … those of `stages`.
+        Example:
+        ```python
+        import keras
+        import keras_simmim as ks
+
+        sizes = {"hidden_dim": 16, "depths": (1, 1), "num_heads": (1, 2), "window_size": 4}
+        backbone = ks.backbones.Swin((32, 48, 3), **sizes)
+        maps = backbone.pyramid(keras.random.normal((2, 32, 48, 3)))
+        [each.shape[1:] for each in maps]   # [(8, 12, 16), (4, 6, 32)]
+        ```
+        """
+        if not self.num_blocks:
+            return [self(images, training=training)]
+        outputs = self.block_outputs(images, training)
+        last = dict(zip(self.encoder.strides, outputs, strict=True))
+        return list(last.values())
+
+    def pyramid_outputs(self, images: Tensor, training: bool | None = None) -> dict[str, Tensor]:
+        """Return the maps of `pyramid` by level: "P2" steps by 2² pixels, "P3" by 2³.
+
+        Args:
+            images: as for `block_outputs`.
+            training: whether layers behave as in training.
 
         Raises:
-            NotImplementedError: for a backbone that does not consist of blocks, or whose patches
-                are not a power of two wide.
+            NotImplementedError: for a backbone whose steps are no powers of two.
         """
-        outputs = self.block_outputs(images, training)
         levels = {}
-        for output, stride in zip(outputs, self.encoder.strides, strict=True):
-            pixels = stride * self.patch_size
-            if pixels & (pixels - 1):
+        for (stride, _), output in zip(self.stages, self.pyramid(images, training), strict=True):
+            if stride & (stride - 1):
                 raise NotImplementedError(
                     f"pyramid levels are powers of two, got patch_size={self.patch_size}."
                 )
-            levels[f"P{pixels.bit_length() - 1}"] = output
+            levels[f"P{stride.bit_length() - 1}"] = output
         return levels
-
-    # ---------------------------------------------------------------------------------- copies
-
-    def resize(self, image_shape: tuple[int, int, int], **changes: Any) -> Self:
-        """Copy the backbone for images of another size: position tables are interpolated.
-
-        Layers that do not learn stay so.
-
-        Args:
-            image_shape: (H, W, C) in pixels; C as it was.
-            **changes: constructor arguments to change as well, such as `window_size` of Swin or
-                `drop_path_rate`.
-
-        Returns:
-            A new backbone.
-
-        Raises:
-            ValueError: for another number of channels, or a change that weights do not survive.
-
-        Source: the official code of Xie et al., "SimMIM", CVPR 2022: relative positions move to
-        geometrically spaced ones, tables are interpolated by cubic splines.
-
-        Example:
-        ```python
-        import keras_simmim as ks
-
-        backbone = ks.backbones.ViT((16, 24, 3), 8, num_layers=1, num_heads=2, hidden_dim=8)
-        backbone.resize((32, 24, 3)).positions   # (4, 3)
-        ```
-        """
-        config = {**self.get_config(), "image_shape": image_shape, **changes}
-        resized = type(self).from_config(config)
-        copy_weights(self, resized)
-        return resized
-
-    def copy(self) -> Self:
-        """Copy the backbone: equal, with weights and `trainable` flags of its own."""
-        copy = type(self).from_config(self.get_config())
-        copy.set_weights(self.get_weights())
-        return copy
-
-    def for_task(
-        self,
-        image_shape: tuple[int, int, int] | None = None,
-        drop_path_rate: float | None = None,
-    ) -> Self:
-        """Copy the backbone for a task that follows pretraining, made ready as the paper does it.
-
-        A table of relative positions that blocks share is copied to each, and the last norm is
-        left to the task's own head, where the network has such. All of it learns, whatever was
-        frozen before.
-
-        Args:
-            image_shape: (H, W, C) to which positions are interpolated; the backbone's if None.
-            drop_path_rate: of the copy's last block, where it has blocks; as it was if None.
-
-        Returns:
-            A new backbone.
-
-        Raises:
-            ValueError: for a shape that the backbone cannot take.
-        """
-        changes = self.task_changes()
-        if drop_path_rate is not None and self.num_blocks:
-            changes["drop_path_rate"] = drop_path_rate
-        shape = self.image_shape if image_shape is None else check_image_shape(image_shape)
-        if shape[-1] != self.image_shape[-1]:
-            raise ValueError(
-                f"image_shape must keep the {self.image_shape[-1]} channels that the weights are "
-                f"for, got {shape}."
-            )
-        if changes or shape != self.image_shape:
-            ready = self.resize(shape, **changes)
-        else:
-            ready = self.copy()
-        freeze_parts(ready, [])
-        return ready
-
-    def task_changes(self) -> Config:
-        """Give the constructor arguments that a task after pretraining changes."""
-        return {}
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return (B, h', w', c')."""

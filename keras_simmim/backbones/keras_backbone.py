@@ -1,14 +1,17 @@
 """Any functional Keras model as a backbone, cut in two at one of its layers."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from keras_simmim.backbones.backbone import Backbone
+from keras_simmim.backbones.levels import Levels
 from keras_simmim.backbones.masked_call import gives_maps, masked_call
 from keras_simmim.backbones.tokens_to_map import TokensToMap
 from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.layers.fitting_images import fitting_images
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -26,6 +29,8 @@ class KerasBackbone(Backbone):
             normalize, since `SimMIM` does.
         mask_at: name of the layer after which features are masked, whose output is a map. If
             None, the stem does nothing, and masks fall on the pixels.
+        levels: names of the layers whose maps are the `pyramid`; None: the last map at each
+            scale, by powers of two.
         **kwargs: passed to `keras.Model`.
 
     Raises:
@@ -44,7 +49,13 @@ class KerasBackbone(Backbone):
     ```
     """
 
-    def __init__(self, model: keras.Model, mask_at: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        mask_at: str | None = None,
+        levels: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         image_shape = _check_model(model)
         stem: keras.layers.Layer = keras.layers.Identity(name="stem")
         encoder: keras.layers.Layer = model
@@ -57,6 +68,19 @@ class KerasBackbone(Backbone):
         super().__init__(image_shape, stem, encoder, **kwargs)
         self.model_config = keras.saving.serialize_keras_object(model)
         self.mask_at = mask_at
+        self.levels = Levels(model, levels)
+        self.given_levels = None if levels is None else list(levels)
+
+    @property
+    def stages(self) -> list[tuple[int, int]]:
+        """List (stride in pixels, channels) of the maps of `pyramid`, finest first."""
+        return self.levels.stages or super().stages
+
+    def pyramid(self, images: Tensor, training: bool | None = None) -> list[Tensor]:
+        """Return the feature maps at each scale, finest first: see `Backbone.pyramid`."""
+        if not self.levels.stages:
+            return super().pyramid(images, training)
+        return self.levels(fitting_images(images, self.image_shape), training)
 
     @property
     def masks_inside(self) -> bool:
@@ -83,7 +107,12 @@ class KerasBackbone(Backbone):
         """Return the constructor's arguments."""
         config = super().get_config()
         del config["image_shape"]
-        return {**config, "model": self.model_config, "mask_at": self.mask_at}
+        return {
+            **config,
+            "model": self.model_config,
+            "mask_at": self.mask_at,
+            "levels": self.given_levels,
+        }
 
     def resize(self, image_shape: tuple[int, int, int], **changes: Any) -> Backbone:
         """Refuse: only who built the model knows how to build it for another size.
@@ -106,7 +135,9 @@ class KerasBackbone(Backbone):
         return super().from_config({**config, "model": model}, custom_objects)
 
 
-def from_keras(model: keras.Model, mask_at: str | None = None) -> KerasBackbone:
+def from_keras(
+    model: keras.Model, mask_at: str | None = None, levels: Sequence[str] | None = None
+) -> KerasBackbone:
     """Make a backbone of a functional Keras model: see `KerasBackbone`.
 
     Example:
@@ -120,7 +151,7 @@ def from_keras(model: keras.Model, mask_at: str | None = None) -> KerasBackbone:
     ks.backbones.from_keras(network, mask_at="patches").feature_shape   # (4, 6, 6)
     ```
     """
-    return KerasBackbone(model, mask_at)
+    return KerasBackbone(model, mask_at, levels)
 
 
 def _check_model(model: keras.Model) -> tuple[int, int, int]:

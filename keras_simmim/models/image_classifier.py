@@ -1,7 +1,7 @@
 """A classifier on pretrained features: all of it learns from labels, or only its head."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -9,13 +9,10 @@ from keras import ops
 
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config, Shape, Tensor
-from keras_simmim.data.pipeline.origin import origin
 from keras_simmim.heads import ClassificationHead
-from keras_simmim.models.given_data import steps_and_batch
-from keras_simmim.models.image_model import ImageModel
+from keras_simmim.models.fine_tuned_model import FineTunedModel
 from keras_simmim.models.label_metrics import check_loss, label_metrics
 from keras_simmim.models.labels import check_dataset, check_labels
-from keras_simmim.models.pretrained_network import pretrained_network
 from keras_simmim.objectives.integer_labels import integer_labels
 from keras_simmim.training.augmentation import Augmentation
 from keras_simmim.training.class_weight import weights_of_labels
@@ -25,7 +22,7 @@ from keras_simmim.training.tracked_mean import TrackedMean
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
-class ImageClassifier(ImageModel):
+class ImageClassifier(FineTunedModel):
     """Classify images by a backbone, the mean of its positions and a norm.
 
     With `recipe="auto"`, `fit` needs no `compile`: it takes the paper's optimizer, rates by layer,
@@ -38,8 +35,9 @@ class ImageClassifier(ImageModel):
         num_classes: number of classes, at least 2.
         class_names: the classes' names in the order of their labels; taken from the first data
             set that has any if None.
-        frozen: whether only the head learns; the backbone is then a copy of the one given, so
-            that no other model freezes with it.
+        frozen: whether only the head learns, or how many of the first blocks do not, with the
+            stem; the backbone is then a copy of the one given, so that no other model freezes
+            with it.
         pooling: "mean" or "attention" over positions; see `ClassificationHead`.
         recipe: "auto", a `FineTuningRecipe`, or None.
         rand_augment: see `Augmentation`; this and the next four are the recipe's if None, and 0
@@ -82,7 +80,7 @@ class ImageClassifier(ImageModel):
         backbone: Backbone,
         num_classes: int,
         class_names: Sequence[str] | None = None,
-        frozen: bool = False,
+        frozen: bool | int = False,
         pooling: str = "mean",
         recipe: str | FineTuningRecipe | None = None,
         rand_augment: float | None = None,
@@ -96,19 +94,19 @@ class ImageClassifier(ImageModel):
         color_jitter: float | None = None,
         **kwargs: Any,
     ) -> None:
-        if frozen:
-            backbone = backbone.copy()
-            backbone.trainable = False
-        super().__init__(backbone, mean=mean, std=std, **kwargs)
+        super().__init__(
+            backbone,
+            num_classes,
+            class_names,
+            frozen,
+            recipe,
+            seed,
+            mean=mean,
+            std=std,
+            **kwargs,
+        )
         if pooling not in ("mean", "attention"):
             raise ValueError(f"pooling must be 'mean' or 'attention', got {pooling!r}.")
-        if not isinstance(recipe, FineTuningRecipe) and recipe not in (None, "auto"):
-            raise ValueError(f"recipe must be 'auto', a FineTuningRecipe or None, got {recipe!r}.")
-        if class_names is not None and len(class_names) != num_classes:
-            raise ValueError(
-                f"class_names must be {num_classes} names, one for each of num_classes, "
-                f"got {list(class_names)}."
-            )
         constants = recipe if isinstance(recipe, FineTuningRecipe) else None
         if recipe == "auto":
             constants = automatic_recipe(backbone, 1, 1, 1)
@@ -133,12 +131,6 @@ class ImageClassifier(ImageModel):
         parts = {n: v for n, v in self.augmentations.items() if n != "label_smoothing"}
         share = the_recipes.get("cutmix_share", 0.5)
         self.augmentation = Augmentation(**parts, cutmix_share=share, seed=seed)
-        self.class_names = None if class_names is None else list(class_names)
-        self.num_classes = num_classes
-        self.frozen = frozen
-        self.recipe = recipe
-        self.by_recipe = False
-        self.seed = seed
         self.classifier = ClassificationHead(
             num_classes, pooling, norm=True, name="classifier", dtype=self.dtype_policy
         )
@@ -158,7 +150,7 @@ class ImageClassifier(ImageModel):
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """Predict class probabilities, float32 (B, K), of images (B, H, W, C) of 0–255."""
-        return super().call(images, training=self._learns(training))
+        return super().call(images, training=self.learns(training))
 
     def outputs(self, features: Tensor) -> dict[str, Tensor]:
         """Give the "embedding" (B, D) of features and the "probabilities" (B, K) of classes."""
@@ -166,13 +158,8 @@ class ImageClassifier(ImageModel):
 
     def logits(self, images: Tensor, training: bool | None = None) -> Tensor:
         """Score the classes before the softmax, float32 (B, K)."""
-        features = self.backbone(self.normalize(images), training=self._learns(training))
+        features = self.backbone(self.normalize(images), training=self.learns(training))
         return self.classifier.logits(features)
-
-    def _learns(self, training: bool | None) -> bool:
-        """Tell whether the backbone is being trained, which one that was frozen whole is not."""
-        thawed = not self.frozen or any(weight.trainable for weight in self.backbone.weights)
-        return bool(training) and thawed
 
     def compute_losses(self, data: Any, training: bool) -> Measured:
         """Measure the cross-entropy of a batch and its accuracy.
@@ -241,33 +228,24 @@ class ImageClassifier(ImageModel):
             ValueError: for another loss.
         """
         check_loss(type(self).__name__, loss)
-        self.by_recipe = bool(kwargs.pop("by_recipe", False))
         # Keras would try them on the labels as they are.
         super().compile(optimizer, **kwargs)
         self.user_metrics.given = keras.tree.flatten(metrics or [])
         self.user_metrics.choose("probabilities", label_metrics(metrics, self.num_classes))
 
     def get_compile_config(self) -> Config | None:
-        """Return what `compile` was given, the metrics too, and whether a recipe gave it."""
+        """Return what `compile` was given, the metrics too."""
         config = super().get_compile_config()
         metrics = keras.saving.serialize_keras_object(self.user_metrics.given)
-        return config and {**config, "metrics": metrics, "by_recipe": self.by_recipe}
+        return config and {**config, "metrics": metrics}
 
-    def before_fit(self, arguments: Config) -> None:
-        """Check the labels, take the classes' names, and compile as a recipe says.
+    def check_given(self, arguments: Config) -> None:
+        """Raise ValueError for labels that are missing, or that the model has no class for.
 
         Args:
             arguments: of `fit`, by name.
-
-        Raises:
-            ValueError: for labels that are missing or that the model has no class for, other
-                classes than the model's, or a recipe for an unknown number of steps.
         """
-        super().before_fit(arguments)
         x, y, validation_data = (arguments[name] for name in ("x", "y", "validation_data"))
-        names = origin(x, "class_names")
-        if self.class_names is None and names:
-            self.class_names = list(names)
         for name, data in (("x", x), ("validation_data", validation_data)):
             if data is not None and not isinstance(data, np.ndarray | tuple | list):
                 check_dataset(data, self.num_classes, self.class_names, name)
@@ -277,17 +255,6 @@ class ImageClassifier(ImageModel):
                 raise ValueError(f"y must hold at least two classes, got {np.unique(y)} alone.")
         if isinstance(validation_data, tuple) and len(validation_data) > 1:
             check_labels(validation_data[1], self.num_classes, "validation_data's labels")
-        is_anew = self.resumed is None and not arguments.get("initial_epoch")
-        if self.recipe is not None and (not self.compiled or (self.by_recipe and is_anew)):
-            # A recipe's schedule has come to its end with the `fit` that it was made for.
-            self._compile_recipe(arguments)
-
-    def _compile_recipe(self, arguments: Config) -> None:
-        recipe = self.recipe
-        if not isinstance(recipe, FineTuningRecipe):
-            steps, size = steps_and_batch(arguments)
-            recipe = automatic_recipe(self.backbone, steps, size, arguments["epochs"])
-        self.compile(recipe.optimizer(), by_recipe=True)
 
     # ------------------------------------------------------------ making and saving
 
@@ -299,7 +266,7 @@ class ImageClassifier(ImageModel):
         image_shape: tuple[int, int, int] | None = None,
         drop_path_rate: float | None = None,
         **arguments: Any,
-    ) -> "ImageClassifier":
+    ) -> Self:
         """Put a classifier on a copy of a pretrained network, with its mean and deviation.
 
         A table of relative positions that blocks share is copied to each, and the network's last
@@ -326,16 +293,12 @@ class ImageClassifier(ImageModel):
         classifier.predict(np.zeros((8, 16, 24, 3)), verbose=0).shape   # (8, 2)
         ```
         """
-        recipe = arguments.get("recipe")
-        if drop_path_rate is None and recipe is not None:
-            is_recipe = isinstance(recipe, FineTuningRecipe)
-            drop_path_rate = recipe.drop_path_rate if is_recipe else 0.1
-        backbone, normalization = pretrained_network(source)
-        backbone = backbone.for_task(image_shape, drop_path_rate)
-        return cls(backbone, num_classes, **{**normalization, **arguments})
+        return super().from_pretrained(
+            source, num_classes, image_shape, drop_path_rate, **arguments
+        )
 
     @classmethod
-    def from_config(cls, config: Config, custom_objects: Config | None = None) -> "ImageClassifier":
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> Self:
         """Return a classifier of this configuration, with new weights.
 
         Args:
@@ -349,11 +312,6 @@ class ImageClassifier(ImageModel):
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
-            "num_classes": self.num_classes,
-            "class_names": self.class_names,
-            "frozen": self.frozen,
             "pooling": self.classifier.pooling,
-            "recipe": keras.saving.serialize_keras_object(self.recipe),
             **self.augmentations,
-            "seed": self.seed,
         }
