@@ -4,8 +4,8 @@ An image passes these stages, each of which is a folder:
 
     data → backbones (stem) → masking → backbones (encoder) → aggregation → heads → objectives
 
-`SimMIM`, in `models`, is the whole path as a `keras.Model` that pretrains; `ImageClassifier`
-fine-tunes what it learned. `pretrain` chooses all of it in one call, `presets` names whole models,
+`SimMIM`, in `models`, is the whole path as a `keras.Model` that pretrains; `ImageClassifier` and
+`ImageSegmenter` fine-tune what it learned, the latter through `necks`. `pretrain` chooses all of it in one call, `presets` names whole models,
 `pretrained` reads weights from elsewhere, `training` and `evaluation` stand around `fit`, and
 `export` writes a model for a server.
 
@@ -33,16 +33,18 @@ from keras_simmim import (
     heads,
     masking,
     models,
+    necks,
     objectives,
     pretraining,
     training,
 )
-from keras_simmim.models import ImageClassifier, SimMIM
+from keras_simmim.models import ImageClassifier, ImageSegmenter, SimMIM
 from keras_simmim.pretrained import presets
 from keras_simmim.pretraining import pretrain
 
 __all__ = [
     "ImageClassifier",
+    "ImageSegmenter",
     "SimMIM",
     "aggregation",
     "backbones",
@@ -52,6 +54,7 @@ __all__ = [
     "heads",
     "masking",
     "models",
+    "necks",
     "objectives",
     "presets",
     "pretrain",

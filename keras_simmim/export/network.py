@@ -44,5 +44,4 @@ def network(model: ImageModel) -> keras.Model:
         float32 "embedding" (B, D) and, where there is a classifier, "probabilities" (B, K).
     """
     images = keras.Input(model.backbone.image_shape, dtype="float32", name="images")
-    features = model.backbone(model.normalize(images))
-    return keras.Model(images, model.outputs(features), name="network")
+    return keras.Model(images, model.outputs(model.features(images)), name="network")

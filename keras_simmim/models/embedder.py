@@ -1,6 +1,7 @@
 """Images to vectors in one call of Keras' `predict`, made when it is first asked for."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -25,6 +26,7 @@ class Embedder:
         self.last: keras.Model | None = None
         self.blocks: keras.Model | None = None
         self.labeled: dict[bool, keras.Model] = {}
+        self.others: dict[str, keras.Model] = {}
 
     def embed(self, images: Any, batch_size: int | None) -> Any:
         """Predict float32 embeddings (N, D)."""
@@ -53,6 +55,16 @@ class Embedder:
         pairs = dataset.map(lambda images, labels, *_: ((images, labels),))
         *embedded, labels = _predicted(self.labeled[all_blocks], pairs, None)
         return embedded, labels
+
+    def of_pixels(
+        self, function: Callable[[Tensor], Any], images: Any, batch_size: int | None
+    ) -> Any:
+        """Predict what a function makes of pixels (B, H, W, C); its name says which it is."""
+        self._check(images)
+        if function.__name__ not in self.others:
+            pixels = keras.Input(self.model.backbone.image_shape, dtype="float32", name="images")
+            self.others[function.__name__] = keras.Model(pixels, function(pixels))
+        return _predicted(self.others[function.__name__], images, batch_size)
 
     def _check(self, images: Any) -> None:
         """Raise ValueError for images of another size, with more to say than Keras has."""

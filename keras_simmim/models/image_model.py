@@ -72,11 +72,19 @@ class ImageModel(TrainedModel):
             images: (B, H, W, C), uint8 or float, 0–255.
             training: whether layers such as dropout behave as in training.
         """
-        features = self.backbone(self.normalize(images), training=training)
-        return self.outputs(features)[self.predicted]
+        return self.outputs(self.features(images, training))[self.predicted]
 
-    def outputs(self, features: Tensor) -> dict[str, Tensor]:
-        """Make of a feature map (B, h, w, c) all that a user or a server gets, by name."""
+    def features(self, images: Tensor, training: bool | None = None) -> Any:
+        """Return what `outputs` takes: here the feature map (B, h, w, c) of pixels (B, H, W, C).
+
+        Args:
+            images: as for a call.
+            training: likewise.
+        """
+        return self.backbone(self.normalize(images), training=training)
+
+    def outputs(self, features: Any) -> dict[str, Tensor]:
+        """Make of `features` all that a user or a server gets, by name."""
         return {"embedding": self.backbone.pool(features)}
 
     def depth_of(self, variable: keras.Variable) -> int:

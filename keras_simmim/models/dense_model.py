@@ -1,0 +1,96 @@
+"""A task that looks at every part of an image: maps of several scales, and a geometry for all."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_simmim.backbones import Backbone
+from keras_simmim.backend.types import Config, Tensor
+from keras_simmim.models.fine_tuned_model import FineTunedModel
+from keras_simmim.necks import NormedMaps, SimplePyramid
+from keras_simmim.necks.neck import Neck, map_shapes
+from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe
+from keras_simmim.training.joint_crops import JointCrops
+
+# Of a recipe, where no augmentation is given: half the area and more, and mirrored.
+_SCALE = (0.5, 1.0)
+_COLOR_JITTER = 0.4
+
+
+class DenseModel(FineTunedModel):
+    """Look at an image through a backbone's pyramid.
+
+    Maps of several scales are normed; a backbone of one scale gets ViTDet's simple pyramid.
+
+    Args:
+        backbone: the pretrained network, or a new one.
+        num_classes: number of classes.
+        class_names: see `FineTunedModel`.
+        frozen: see `FineTunedModel`.
+        recipe: see `FineTunedModel`.
+        augmentation: a `JointCrops`, which changes images and targets alike in training; None: the
+            recipe's, which crops, mirrors and jitters colors, and nothing without a recipe.
+        seed: see `FineTunedModel`.
+        neck_width: channels of a simple pyramid's maps.
+        **options: of `ImageModel`.
+
+    Raises:
+        ValueError: for arguments out of range.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        class_names: Sequence[str] | None = None,
+        frozen: bool | int = False,
+        recipe: str | FineTuningRecipe | None = None,
+        augmentation: JointCrops | None = None,
+        seed: int = 0,
+        neck_width: int = 128,
+        **options: Any,
+    ) -> None:
+        super().__init__(backbone, num_classes, class_names, frozen, recipe, seed, **options)
+        if augmentation is not None and not isinstance(augmentation, JointCrops):
+            raise ValueError(
+                f"augmentation must be a ks.training.JointCrops or None, got {augmentation!r}."
+            )
+        self.neck_width = neck_width
+        self.given_augmentation = augmentation
+        self.augmentation = augmentation
+        if augmentation is None and recipe is not None:
+            jitter = _COLOR_JITTER if backbone.image_shape[-1] in (1, 3) else 0.0
+            self.augmentation = JointCrops(_SCALE, color_jitter=jitter, seed=seed)
+        shapes = map_shapes(self.backbone)
+        strides = [stride for stride, _ in self.backbone.stages]
+        self.neck: Neck = NormedMaps(name="neck", dtype=self.dtype_policy)
+        if len(shapes) == 1:
+            # No map is finer than the pixels.
+            finest = 1 if strides[0] > 1 else 0
+            self.neck = SimplePyramid(neck_width, finest, name="neck", dtype=self.dtype_policy)
+        self.neck.build(shapes)
+        self.map_shapes = self.neck.compute_output_shape(shapes)
+        self.map_strides = self.neck.strides_of(strides)
+
+    def features(self, images: Tensor, training: bool | None = None) -> list[Tensor]:
+        """Return the normalized images (B, H, W, C) and the pyramid's maps, finest first.
+
+        Args:
+            images: (B, H, W, C), uint8 or float, 0–255.
+            training: whether layers behave as in training.
+        """
+        pixels = self.normalize(images)
+        return [pixels, *self.neck(self.backbone.pyramid(pixels, training=self.learns(training)))]
+
+    def outputs(self, features: list[Tensor]) -> dict[str, Tensor]:
+        """Give the "embedding" (B, D), the mean of the coarsest map; tasks give more."""
+        return {"embedding": self.backbone.pool(features[-1])}
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "augmentation": keras.saving.serialize_keras_object(self.given_augmentation),
+            "neck_width": self.neck_width,
+        }
