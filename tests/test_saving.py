@@ -129,6 +129,16 @@ CONSTRUCTIONS = {
         "hidden_dim": 7,
         "norm": True,
     },
+    ks.training.JointCrops: {
+        "scale": (0.3, 2.0),
+        "ratio": (0.5, 3.0),
+        "flip": False,
+        "color_jitter": 0.2,
+        "mosaic": 0.3,
+        "mixup": 0.4,
+        "min_visible": 0.5,
+        "seed": 11,
+    },
 }
 # Contracts to inherit from: nothing to construct.
 CONTRACTS = {ks.backbones.Backbone, ks.heads.Head}

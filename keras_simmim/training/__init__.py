@@ -4,6 +4,7 @@ from keras_simmim.training import callbacks
 from keras_simmim.training.augmentation import Augmentation
 from keras_simmim.training.crops import Crops
 from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, fine_tuning_recipe
+from keras_simmim.training.joint_crops import JointCrops
 from keras_simmim.training.measured import Measured
 from keras_simmim.training.pretraining_recipe import PretrainingRecipe, pretraining_recipe
 from keras_simmim.training.report import write_report
@@ -17,6 +18,7 @@ __all__ = [
     "Augmentation",
     "Crops",
     "FineTuningRecipe",
+    "JointCrops",
     "Measured",
     "PretrainingRecipe",
     "Resumed",

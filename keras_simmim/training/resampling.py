@@ -9,12 +9,13 @@ def resampling_weights(starts: Tensor, lengths: Tensor, size: int, count: int) -
     """Weigh an image's pixels along one side for each pixel that a part of the side becomes.
 
     A pixel's weight falls linearly to 0 with its distance from the center of the new pixel, at one
-    pixel's distance, or at one new pixel's where the part shrinks. The weights add up to 1; those
-    beyond the image's edges are left out. Pixels just outside the part count too, as in an image
-    that is resized first and cropped afterwards.
+    pixel's distance, or at one new pixel's where the part shrinks. The weights of a new pixel add
+    up to the share of it that lies within the image: to 1, unless the part reaches beyond the
+    image. Pixels just outside the part count too, as in an image that is resized first and cropped
+    afterwards.
 
     Args:
-        starts: float32 (…), where the part begins, in pixels.
+        starts: float32 (…), where the part begins, in pixels; below 0 outside the image.
         lengths: float32 (…), how long it is, in pixels.
         size: pixels of the image's side.
         count: pixels that the part becomes.
@@ -36,11 +37,17 @@ def resampling_weights(starts: Tensor, lengths: Tensor, size: int, count: int) -
     centers = firsts + (ops.reshape(ops.arange(count, dtype="float32"), (-1, 1)) + 0.5) * steps
     pixels = ops.arange(size, dtype="float32") + 0.5
     weights = ops.maximum(1.0 - ops.abs(centers - pixels) / ops.maximum(steps, 1.0), 0.0)
-    return weights / ops.sum(weights, axis=-1, keepdims=True)
+    beginnings, ends = (
+        ops.clip(0.5 + distances / steps, 0.0, 1.0) for distances in (centers, size - centers)
+    )
+    sums = ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1e-7)
+    return weights / sums * (beginnings + ends - 1.0)
 
 
 def resample(images: Tensor, boxes: Tensor, mirrored: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize several boxes of each image to one size, and mirror some of the results.
+
+    What lies outside the image is 0.
 
     Args:
         images: float32 (B, H, W, C).
