@@ -1,5 +1,8 @@
 """Stage zero: image files, arrays or TFDS data sets become batches of uint8 images.
 
+What belongs to an image besides its pixels, a label, a mask or boxes, are its targets; the crop of
+the image, drawn once, is done to them too.
+
     sources              reading           geometry              pipeline
     files ─┐
     arrays ─┼→ order ──→ open an image ──→ draw and do a crop ──→ batch, count epochs, prefetch
@@ -15,33 +18,48 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from keras_simmim.data.geometry.center_crop import CenterCrop
     from keras_simmim.data.geometry.random_crop import RandomCrop
+    from keras_simmim.data.geometry.whole_image import WholeImage
     from keras_simmim.data.pipeline.metered import metered
     from keras_simmim.data.pipeline.source_arguments import SourceArguments
     from keras_simmim.data.sources.arrays import from_arrays
+    from keras_simmim.data.sources.coco import coco
     from keras_simmim.data.sources.few_labels import few_labels
+    from keras_simmim.data.sources.file_arguments import FileArguments
     from keras_simmim.data.sources.folder import image_folder
+    from keras_simmim.data.sources.pascal_voc import pascal_voc
+    from keras_simmim.data.sources.segmentation_folder import segmentation_folder
     from keras_simmim.data.sources.tfds import from_tfds
 
 __all__ = [
     "CenterCrop",
+    "FileArguments",
     "RandomCrop",
     "SourceArguments",
+    "WholeImage",
+    "coco",
     "few_labels",
     "from_arrays",
     "from_tfds",
     "image_folder",
     "metered",
+    "pascal_voc",
+    "segmentation_folder",
 ]
 
 _MODULES = {
     "CenterCrop": "geometry.center_crop",
+    "FileArguments": "sources.file_arguments",
     "RandomCrop": "geometry.random_crop",
     "SourceArguments": "pipeline.source_arguments",
+    "WholeImage": "geometry.whole_image",
+    "coco": "sources.coco",
     "few_labels": "sources.few_labels",
     "from_arrays": "sources.arrays",
     "from_tfds": "sources.tfds",
     "image_folder": "sources.folder",
     "metered": "pipeline.metered",
+    "pascal_voc": "sources.pascal_voc",
+    "segmentation_folder": "sources.segmentation_folder",
 }
 
 

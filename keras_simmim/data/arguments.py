@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,13 @@ def as_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
         accepted = " or ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} must be {accepted}, got {value!r}.")
     return value
+
+
+def as_path(name: str, value: Any) -> str:
+    """Return a path as text."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} must be a path, got {value!r}.")
+    return os.fsdecode(value)
 
 
 def as_size(name: str, value: Any) -> tuple[int, int]:

@@ -5,15 +5,18 @@ from typing import Any, TypeAlias, TypedDict
 from keras_simmim.data import arguments
 from keras_simmim.data.geometry.center_crop import CenterCrop
 from keras_simmim.data.geometry.random_crop import RandomCrop
+from keras_simmim.data.geometry.whole_image import WholeImage
 
-Crop: TypeAlias = RandomCrop | CenterCrop
+Crop: TypeAlias = RandomCrop | CenterCrop | WholeImage
+DENSE_SCALE = (0.3, 1.0)  # objects in several sizes, of which the smaller crops lose some
 
 
 class CropArguments(TypedDict, total=False):
     """Name the parts of a `RandomCrop` as the sources take them, beside `image_size`.
 
     Args:
-        crop_scale: bounds of a training crop's share of the image's area; (0.67, 1.0) if left out.
+        crop_scale: bounds of a training crop's share of the image's area; if left out (0.67, 1.0),
+            or (0.3, 1.0) where there are masks or boxes.
         crop_ratio: bounds of a training crop's width divided by its height; (3/4, 4/3) if left out.
         flip: whether half of the training crops are mirrored left to right; True if left out.
     """
@@ -29,6 +32,7 @@ def choose_crop(
     image_size: int | tuple[int, int] | None,
     training: bool,
     given: CropArguments,
+    dense: bool = False,
 ) -> Crop:
     """Return the crop that the arguments of a source describe.
 
@@ -37,6 +41,8 @@ def choose_crop(
         image_size: side or `(height, width)` of the results, in pixels, if `crop` is None.
         training: False where nothing may be random.
         given: the parts that the caller named.
+        dense: whether masks or boxes follow the crop: then it is smaller in training, and otherwise
+            the whole image.
 
     Raises:
         ValueError: if the arguments contradict each other, or one is out of bounds.
@@ -44,9 +50,11 @@ def choose_crop(
     """
     parts = _checked(given)
     if crop is None:
-        return _described(image_size, training, parts)
-    if not isinstance(crop, RandomCrop | CenterCrop):
-        raise TypeError(f"crop must be a ks.data.RandomCrop or CenterCrop, got {crop!r}.")
+        return _described(image_size, training, parts, dense)
+    if not isinstance(crop, Crop):
+        raise TypeError(
+            f"crop must be a ks.data.RandomCrop, CenterCrop or WholeImage, got {crop!r}."
+        )
     repeated = [*(["image_size"] if image_size is not None else []), *given]
     if repeated:
         raise ValueError(
@@ -54,7 +62,9 @@ def choose_crop(
             f"got both, crop={crop!r}."
         )
     if not training and isinstance(crop, RandomCrop):
-        raise ValueError(f"crop must be a CenterCrop if training=False, got {crop!r}.")
+        raise ValueError(
+            f"crop must be a CenterCrop or WholeImage if training=False, got {crop!r}."
+        )
     return crop
 
 
@@ -71,9 +81,9 @@ def _checked(given: CropArguments) -> dict[str, Any]:
 
 
 def _described(
-    image_size: int | tuple[int, int] | None, training: bool, parts: dict[str, Any]
+    image_size: int | tuple[int, int] | None, training: bool, parts: dict[str, Any], dense: bool
 ) -> Crop:
-    """Return the crop of this size: random in training, otherwise the center."""
+    """Return the crop of this size: random in training, otherwise the center or the whole."""
     if image_size is None:
         raise TypeError(
             "image_size must be an integer or a pair (height, width) unless crop is given, "
@@ -81,12 +91,12 @@ def _described(
         )
     size = arguments.as_size("image_size", image_size)
     if training:
-        return RandomCrop(size, **parts)
+        return RandomCrop(size, **({"scale": DENSE_SCALE} if dense else {}) | parts)
     for name, part in parts.items():
         if part is not False:
             argument = name if name == "flip" else f"crop_{name}"
             raise ValueError(
-                f"{argument} is of random crops: training=False takes the largest central one, "
-                f"got {argument}={part!r}."
+                f"{argument} is of random crops: training=False takes the "
+                f"{'whole image' if dense else 'largest central one'}, got {argument}={part!r}."
             )
-    return CenterCrop(size)
+    return WholeImage(size) if dense else CenterCrop(size)

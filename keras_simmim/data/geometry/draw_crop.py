@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from keras_simmim.data.geometry.boxes import DRAWS, central_box, random_box
+from keras_simmim.data.geometry.boxes import DRAWS, central_box, random_box, whole_box
 from keras_simmim.data.geometry.center_crop import CenterCrop
 from keras_simmim.data.geometry.crop_arguments import Crop
+from keras_simmim.data.geometry.whole_image import WholeImage
 
 
 class DrawnCrop(NamedTuple):
@@ -37,6 +38,8 @@ def draw_crop(crop: Crop, shape: tf.Tensor, seed: tf.Tensor | None = None) -> Dr
     """
     if isinstance(crop, CenterCrop):
         return DrawnCrop(central_box(shape, crop.shape), crop.shape, mirrored=False)
+    if isinstance(crop, WholeImage):
+        return DrawnCrop(whole_box(shape), crop.shape, mirrored=False)
     draws = tf.random.stateless_uniform((DRAWS + 1,), seed, alg="philox")
     box = random_box(shape, draws[:DRAWS], crop.scale, crop.ratio)
     return DrawnCrop(box, crop.shape, draws[DRAWS] < 0.5 if crop.flip else False)

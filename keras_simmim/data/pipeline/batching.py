@@ -4,7 +4,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_simmim.data.pipeline.cropping import crop_image, crop_repeatedly
+from keras_simmim.data.geometry.apply_crop import apply_crop
+from keras_simmim.data.geometry.draw_crop import draw_crop
+from keras_simmim.data.pipeline.cropping import crop_repeatedly
 from keras_simmim.data.pipeline.plan import Plan
 from keras_simmim.data.pipeline.source import Source
 
@@ -21,11 +23,13 @@ def batched(source: Source, plan: Plan) -> tf.data.Dataset:
         the source says.
 
     Raises:
-        ValueError: if `drop_remainder` would leave nothing, or the epoch has no first batch of
-            that number.
+        ValueError: if `drop_remainder` would leave nothing, the epoch has no first batch of that
+            number, or several crops are asked for where each would need targets of its own.
     """
     epochs, batch_size = plan.epochs, plan.batch_size
     drop = plan.drops_remainder(source.count)
+    if plan.crops > 1 and source.targets.follow_crop:
+        raise ValueError(f"crops must be 1 where there are masks or boxes, got {plan.crops}.")
 
     @tf.autograph.experimental.do_not_convert
     def numbered(epoch_seed: tf.Tensor, left_out: tf.Tensor) -> tf.data.Dataset:
@@ -40,16 +44,16 @@ def batched(source: Source, plan: Plan) -> tf.data.Dataset:
     @tf.autograph.experimental.do_not_convert
     def load(record: Any, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
         image = source.open_image(record)
+        drawn = draw_crop(plan.crop, image.shape, seed)
         if plan.crops == 1:
-            pixels = crop_image(image, plan.crop, seed)
+            pixels = apply_crop(drawn, image.part(drawn.box))
         else:
             pixels = crop_repeatedly(image, plan.crop, plan.crops, seed)
-        return (pixels, source.label(record)) if source.is_labeled else (pixels,)
+        return (pixels, *source.targets.of_crop(record, image.shape, drawn))
 
     images = source.load_all(epochs.start().flat_map(numbered), load, epochs)
     batches = images.batch(batch_size, drop_remainder=drop)
-    if not source.is_labeled:
-        batches = batches.map(lambda pixels: pixels)
+    batches = batches.map(tf.autograph.experimental.do_not_convert(source.targets.join))
     batch_count = None
     if source.count is not None and source.is_exact:
         batch_count = source.count // batch_size if drop else -(-source.count // batch_size)

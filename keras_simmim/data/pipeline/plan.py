@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Unpack, cast
 
 from keras_simmim.data import arguments
-from keras_simmim.data.geometry.center_crop import CenterCrop
 from keras_simmim.data.geometry.crop_arguments import Crop, CropArguments, choose_crop
+from keras_simmim.data.geometry.random_crop import RandomCrop
 from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.pipeline.host import leave_gpu_to_backend
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
@@ -40,9 +40,18 @@ class Plan:
         *,
         training: bool,
         seed: int,
+        dense: bool = False,
         **shared: Unpack[SourceArguments],
     ) -> "Plan":
         """Return the plan that the arguments of a source describe.
+
+        Args:
+            image_size: as in `from_arrays`, like the next three.
+            batch_size: images in a batch.
+            training: whether order and crops are random.
+            seed: of both.
+            dense: whether masks or boxes follow the crop, which then has other defaults.
+            **shared: what all sources take.
 
         Raises:
             ValueError: if arguments contradict each other, or one is out of bounds.
@@ -68,6 +77,7 @@ class Plan:
             image_size=image_size,
             training=training,
             given=cast(CropArguments, given),
+            dense=dense,
         )
         return cls(
             crop=crop,
@@ -109,7 +119,7 @@ def _checked_crops(count: int, crop: Crop) -> int:
     crops = arguments.as_integer("crops", count, minimum=1)
     if crops > _MOST_CROPS:
         raise ValueError(f"crops must be from 1 to {_MOST_CROPS}, got {crops}.")
-    if crops > 1 and isinstance(crop, CenterCrop):
+    if crops > 1 and not isinstance(crop, RandomCrop):
         raise ValueError(
             f"crops={crops} needs training=True and random crops: those of an image would all be "
             f"the same, got {crop!r}. Leave crops out, or give training=True and a RandomCrop."

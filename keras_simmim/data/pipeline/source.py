@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.reading.readable_image import ReadableImage
+from keras_simmim.data.targets.targets import Targets
 
-# From a record and its seed, int64 (2,), to (image,) or (image, label).
+# From a record and its seed, int64 (2,), to an image and its targets, if there are any.
 Load: TypeAlias = Callable[[Any, tf.Tensor], tuple[tf.Tensor, ...]]
 
 
@@ -19,22 +20,22 @@ class Source:
 
     Args:
         count: images in an epoch, None if that is not known.
+        targets: what belongs to each image: a label, a mask, boxes, or nothing.
         class_names: names of the labels, or None.
-        is_labeled: whether each image has a label.
         is_exact: False if fewer than `count` may come.
     """
 
     def __init__(
         self,
         count: int | None,
+        targets: Targets,
         *,
         class_names: list[str] | None = None,
-        is_labeled: bool,
         is_exact: bool = True,
     ) -> None:
         self.count = count
+        self.targets = targets
         self.class_names = class_names
-        self.is_labeled = is_labeled
         self.is_exact = is_exact
 
     def records(self, epochs: Epochs, epoch_seed: tf.Tensor) -> tf.data.Dataset:
@@ -48,10 +49,6 @@ class Source:
 
     def open_image(self, record: Any) -> ReadableImage:
         """Return the image of a record."""
-        raise NotImplementedError
-
-    def label(self, record: Any) -> tf.Tensor:
-        """Return the int32 label of a record."""
         raise NotImplementedError
 
     def load_all(self, records: tf.data.Dataset, load: Load, epochs: Epochs) -> tf.data.Dataset:

@@ -9,10 +9,11 @@ class SourceArguments(CropArguments, total=False):
     Each may be left out. What contradicts another argument is refused.
 
     Args:
-        crop: a `RandomCrop` or `CenterCrop` with the size of the images, instead of `image_size`
-            and of the next three. Left out, it is a `RandomCrop` in training, and otherwise a
-            `CenterCrop`.
-        crop_scale: bounds of a training crop's share of the image's area, (0.67, 1.0).
+        crop: a `RandomCrop`, `CenterCrop` or `WholeImage` with the size of the images, instead of
+            `image_size` and of the next three. Left out, it is a `RandomCrop` in training, and
+            otherwise a `CenterCrop`, or where there are masks or boxes a `WholeImage`.
+        crop_scale: bounds of a training crop's share of the image's area, (0.67, 1.0), or where
+            there are masks or boxes (0.3, 1.0).
         crop_ratio: bounds of a training crop's width divided by its height, (3/4, 4/3).
         flip: whether half of the training crops are mirrored left to right, True.
         crops: random crops of each image, 1 to 8, each drawn by itself; 1. Two or more, which

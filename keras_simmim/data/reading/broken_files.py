@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_simmim.data.geometry.boxes import whole_box
 from keras_simmim.data.reading.encoded_image import EncodedImage
 from keras_simmim.data.reading.formats import DEEP_RANGE, TOO_MANY
+from keras_simmim.data.targets.targets import Targets
 
 LOGGER = logging.getLogger("keras_simmim")
 
@@ -25,6 +26,7 @@ class BrokenFiles:
         max_pixels: most pixels that a file may have.
         on_error: `"skip"` to log a broken file, `"raise"` to raise an error that names it.
         value_range: values of 16-bit files that become 0 and 255.
+        targets: what belongs to each image; one without it is as useless as a broken one.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class BrokenFiles:
         max_pixels: int,
         on_error: str,
         value_range: tuple[float, float] = DEEP_RANGE,
+        targets: Targets | None = None,
     ) -> None:
         self.paths = paths
         self.channels = channels
         self.max_pixels = max_pixels
         self.on_error = on_error
         self.value_range = value_range
+        self.targets = targets or Targets()
         self.reasons: dict[str, str] = {}
         self._broken: set[int] = set()
         self._lock = threading.Lock()
@@ -100,7 +104,7 @@ class BrokenFiles:
         return EncodedImage.open(contents, self.channels, self.max_pixels, self.value_range)
 
     def why_broken(self, index: int) -> str | None:
-        """Return why a file is no intact image, None if it is one."""
+        """Return why a file is no intact image with its targets, None if it is one."""
         try:
             contents = tf.io.read_file(os.fsencode(self.paths[index]))
             if not contents.numpy():
@@ -110,7 +114,8 @@ class BrokenFiles:
         except (tf.errors.OpError, ValueError) as error:
             reason = _plain(getattr(error, "message", str(error)))
             return f"{reason}={self.max_pixels}" if reason == TOO_MANY else reason
-        return None
+        height, width = image.shape.numpy().tolist()
+        return self.targets.why_broken(index, (height, width))
 
 
 def _plain(message: str) -> str:

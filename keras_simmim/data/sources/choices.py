@@ -1,8 +1,25 @@
-"""A choice among images that takes evenly from their classes."""
+"""Choices among images that take evenly from their classes."""
 
 import numpy as np
 
-from keras_simmim.data.arguments import as_choice
+from keras_simmim.data.arguments import as_choice, as_integer
+
+
+def choose(
+    classes: list[int],
+    limit: int | None,
+    validation_split: float | None,
+    subset: str | None,
+    seed: int,
+) -> list[int]:
+    """Return the sorted indices of the images that a limit and then a split leave, if any."""
+    indices = list(range(len(classes)))
+    if limit is not None:
+        indices = choose_evenly(classes, as_integer("limit", limit, minimum=1), seed)
+    if validation_split is not None or subset is not None:
+        left = [classes[index] for index in indices]
+        indices = [indices[place] for place in choose_subset(left, validation_split, subset, seed)]
+    return indices
 
 
 def choose_evenly(classes: list[int], limit: int, seed: int) -> list[int]:

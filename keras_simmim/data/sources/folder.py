@@ -8,16 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_simmim.data import arguments
-from keras_simmim.data.pipeline.batching import batched
-from keras_simmim.data.pipeline.plan import Plan
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
-from keras_simmim.data.reading.broken_files import BrokenFiles
-from keras_simmim.data.reading.deep_files import warn_of_deep
 from keras_simmim.data.reading.encoded_image import MAX_PIXELS
-from keras_simmim.data.reading.formats import DEEP_RANGE
-from keras_simmim.data.sources.choices import choose_evenly, choose_subset
-from keras_simmim.data.sources.image_files import ImageFiles
+from keras_simmim.data.sources.file_plan import FilePlan
 from keras_simmim.data.sources.listing import list_images
+from keras_simmim.data.targets.class_labels import ClassLabels
+from keras_simmim.data.targets.targets import Targets
 
 
 def image_folder(
@@ -107,36 +103,35 @@ def image_folder(
     tuple(images.shape), labels.numpy().tolist()   # (2, 16, 24, 3), [0, 1]
     ```
     """
-    plan = Plan.from_arguments(image_size, batch_size, training=training, seed=seed, **shared)
-    channels = arguments.as_choice("channels", channels, (1, 3))
-    on_error = arguments.as_choice("on_error", on_error, ("skip", "raise"))
-    max_pixels = arguments.as_integer("max_pixels", max_pixels, minimum=1)
-    if value_range is not None:
-        value_range = arguments.as_value_range(value_range, *DEEP_RANGE)
+    plan = FilePlan.from_arguments(
+        image_size,
+        batch_size,
+        training=training,
+        seed=seed,
+        dense=False,
+        limit=limit,
+        validation_split=validation_split,
+        subset=subset,
+        channels=channels,
+        value_range=value_range,
+        on_error=on_error,
+        max_pixels=max_pixels,
+        **shared,
+    )
     if class_names is not None:
         class_names = arguments.as_names("class_names", class_names)
     if isinstance(labels, str) and labels != "auto":
         raise ValueError(f"labels must be 'auto', None or integers, got {labels!r}.")
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a path, got {path!r}.")
 
     unreadable: dict[str, str] = {}
-    files = list_images(os.fsdecode(path), isinstance(labels, str), unreadable, class_names)
+    path = arguments.as_path("path", path)
+    files = list_images(path, isinstance(labels, str), unreadable, class_names)
     if labels is not None and not isinstance(labels, str):
         files = files.labeled(arguments.as_labels(labels, len(files.paths)))
-    if limit is not None:
-        limit = arguments.as_integer("limit", limit, minimum=1)
-        files = files.chosen(choose_evenly(files.classes, limit, plan.epochs.seed))
-    if validation_split is not None or subset is not None:
-        chosen = choose_subset(files.classes, validation_split, subset, plan.epochs.seed)
-        files = files.chosen(chosen)
-
-    broken = BrokenFiles(files.paths, channels, max_pixels, on_error, value_range or DEEP_RANGE)
-    for folder, reason in unreadable.items():
-        broken.note(folder, reason)
-    broken.check_first()
-    warn_of_deep(files.paths, max_pixels, value_range)
-    dataset = batched(ImageFiles(files, broken, training=training), plan)
-    dataset.file_paths = files.paths
-    dataset.broken_files = broken.reasons
-    return dataset
+    files = files.chosen(plan.choose(files.classes))
+    targets = Targets()
+    if files.is_labeled:
+        with tf.device("CPU:0"):
+            classes = tf.constant(files.classes, tf.int32)
+        targets = ClassLabels(lambda index: classes[index])
+    return plan.batched(files.paths, targets, files.class_names, unreadable)

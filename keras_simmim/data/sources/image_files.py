@@ -12,37 +12,34 @@ from keras_simmim.data.pipeline.source import Load
 from keras_simmim.data.reading.broken_files import BrokenFiles
 from keras_simmim.data.reading.encoded_image import EncodedImage
 from keras_simmim.data.reading.gaps import without_gaps
-from keras_simmim.data.sources.listing import Listing
 
 
 class ImageFiles(IndexedSource):
     """Give the images of files, and others for those that cannot be read.
 
     Args:
-        files: the paths and the classes.
-        broken: which of them are broken, as far as it is known; it says how to decode them too.
+        broken: the files, how to decode them, what belongs to them, and which of them are broken,
+            as far as it is known.
+        class_names: names of the labels, or None.
         training: whether another image takes the place of a broken one.
     """
 
-    def __init__(self, files: Listing, broken: BrokenFiles, *, training: bool) -> None:
+    def __init__(
+        self, broken: BrokenFiles, *, class_names: list[str] | None, training: bool
+    ) -> None:
         super().__init__(
-            len(files.paths),
-            class_names=files.class_names,
-            is_labeled=files.is_labeled,
+            len(broken.paths),
+            broken.targets,
+            class_names=class_names,
             is_exact=training or broken.on_error == "raise",
         )
         self.broken = broken
         with tf.device("CPU:0"):
-            self.paths = tf.constant([os.fsencode(path) for path in files.paths])
-            self.classes = tf.constant(files.classes, tf.int32)
+            self.paths = tf.constant([os.fsencode(path) for path in broken.paths])
 
     def open_image(self, record: tf.Tensor) -> EncodedImage:
         """Return the image of an index, of which the header is read."""
         return self.broken.open_image(tf.io.read_file(self.paths[record]))
-
-    def label(self, record: tf.Tensor) -> tf.Tensor:
-        """Return the class of an index."""
-        return self.classes[record]
 
     def load_all(self, records: tf.data.Dataset, load: Load, epochs: Epochs) -> tf.data.Dataset:
         """Load the records of an epoch, and something else or nothing for the broken ones."""

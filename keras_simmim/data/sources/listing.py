@@ -43,6 +43,7 @@ def list_images(
     labeled: bool,
     unreadable: dict[str, str],
     class_names: Sequence[str] | None = None,
+    name: str = "path",
 ) -> Listing:
     """List the images under a folder, sorted by name, and log what is left out.
 
@@ -52,6 +53,7 @@ def list_images(
             sub-folders.
         unreadable: gets the sub-folders that cannot be read, and the reasons.
         class_names: the classes in the order of their labels, if not that of their names.
+        name: what errors call the folder's argument.
 
     Returns:
         The images.
@@ -63,10 +65,10 @@ def list_images(
             `class_names` lacks one of these.
     """
     if not os.path.exists(path):
-        raise FileNotFoundError(f"path must be a folder of images, found nothing at {path!r}.")
+        raise FileNotFoundError(f"{name} must be a folder of images, found nothing at {path!r}.")
     if not os.path.isdir(path):
-        raise NotADirectoryError(f"path must be a folder of images, got the file {path!r}.")
-    files = list(_walk(path, (os.path.realpath(path),), unreadable))
+        raise NotADirectoryError(f"{name} must be a folder of images, got the file {path!r}.")
+    files = files_under(path, unreadable)
     images = [file for file in files if file.lower().endswith(EXTENSIONS)]
     if not images:
         raise ValueError(nothing_found(path, files))
@@ -96,6 +98,16 @@ def list_images(
     warn_of_folders(path, [name for name in folders if name not in names])
     index = {name: number for number, name in enumerate(names)}
     return Listing(images, [index[part[0]] for part in parts], names, is_labeled=True)
+
+
+def files_under(path: str, unreadable: dict[str, str]) -> list[str]:
+    """Return the files under a folder, sorted by name, but for hidden ones.
+
+    Args:
+        path: the folder.
+        unreadable: gets the sub-folders that cannot be read, and the reasons.
+    """
+    return list(_walk(path, (os.path.realpath(path),), unreadable))
 
 
 def _visible(path: str) -> list[os.DirEntry[str]]:

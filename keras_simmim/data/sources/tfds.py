@@ -14,6 +14,8 @@ from keras_simmim.data.pipeline.source import Source
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
 from keras_simmim.data.reading.encoded_image import EncodedImage
 from keras_simmim.data.reading.formats import DEEP_RANGE
+from keras_simmim.data.targets.class_labels import ClassLabels
+from keras_simmim.data.targets.targets import Targets
 
 
 def from_tfds(
@@ -125,7 +127,8 @@ class _Stored(Source):
         value_range: tuple[float, float],
         buffer: int,
     ) -> None:
-        super().__init__(count, class_names=class_names, is_labeled=is_labeled)
+        labels = ClassLabels(lambda record: tf.cast(record["label"], tf.int32))
+        super().__init__(count, labels if is_labeled else Targets(), class_names=class_names)
         self.stored = stored
         self.channels = channels
         self.value_range = value_range
@@ -142,10 +145,6 @@ class _Stored(Source):
     def open_image(self, record: dict[str, tf.Tensor]) -> EncodedImage:
         """Return the image of an example, of which the header is read."""
         return EncodedImage.open(record["image"], self.channels, value_range=self.value_range)
-
-    def label(self, record: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Return the label of an example."""
-        return tf.cast(record["label"], tf.int32)
 
 
 def _prepared(

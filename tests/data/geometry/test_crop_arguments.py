@@ -61,9 +61,13 @@ def test_centers_in_a_random_order(textured_images):
         (
             {"crop": RandomCrop(8), "training": False},
             ValueError,
-            "crop must be a CenterCrop if training=False, got RandomCrop",
+            "crop must be a CenterCrop or WholeImage if training=False, got RandomCrop",
         ),
-        ({"crop": 8}, TypeError, "crop must be a ks.data.RandomCrop or CenterCrop, got 8"),
+        (
+            {"crop": 8},
+            TypeError,
+            "crop must be a ks.data.RandomCrop, CenterCrop or WholeImage, got 8",
+        ),
         (
             {"training": False, "crop_scale": (0.5, 1.0)},
             ValueError,

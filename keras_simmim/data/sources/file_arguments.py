@@ -1,0 +1,52 @@
+"""The arguments that all sources of files take."""
+
+from keras_simmim.data.pipeline.source_arguments import SourceArguments
+
+
+class FileArguments(SourceArguments, total=False):
+    """Name the arguments that `segmentation_folder`, `coco` and `pascal_voc` share.
+
+    Each may be left out. They are those of `image_folder`; but its `crops` must be 1, as every crop
+    has a mask or boxes of its own, and a crop is another one if no `crop` is given: in training a
+    `RandomCrop` of the scale (0.3, 1.0), otherwise the `WholeImage`.
+
+    Args:
+        limit: most images to use, chosen at random by `seed`; None uses all.
+        validation_split: share of the images that is held out, between 0 and 1; None splits
+            nothing. Equal seeds split alike.
+        subset: which side of the split to give, `"training"` or `"validation"`.
+        channels: 3 for color or 1 for gray; 3.
+        value_range: values `(low, high)` of 16-bit PNGs that become 0 and 255; None: 0 and 65535.
+        on_error: `"skip"`, the default, logs and leaves out an image that cannot be read, or whose
+            mask cannot, or whose mask or boxes are of an image of another size; in training another
+            image takes its place. `"raise"` ends the iteration with an error that names the file.
+        max_pixels: most pixels that an image's header may state.
+
+    Example:
+    ```python
+    from pathlib import Path
+    import keras
+    import numpy as np
+    import keras_simmim as ks
+
+    for folder in ("photographs", "masks"):
+        Path(folder).mkdir()
+    for name in ("1.png", "2.png", "3.png", "4.png"):
+        pixels = np.random.default_rng(0).integers(0, 6, (40, 50, 1))
+        keras.utils.save_img(f"photographs/{name}", 50 * pixels, scale=False)
+        keras.utils.save_img(f"masks/{name}", pixels, scale=False)
+    shared: ks.data.FileArguments = {"validation_split": 0.25, "channels": 1}
+    dataset = ks.data.segmentation_folder(
+        "photographs", "masks", 32, 4, subset="training", **shared
+    )
+    dataset.image_count   # 3
+    ```
+    """
+
+    limit: int | None
+    validation_split: float | None
+    subset: str | None
+    channels: int
+    value_range: tuple[float, float] | None
+    on_error: str
+    max_pixels: int
