@@ -64,7 +64,12 @@ EXAMPLES = {
     for path, name, text in docstrings()
     if (match := re.search(r"```python\n(.*?)```", text, re.DOTALL))
 }
-NEED_PACKAGES = ("export/", "data/sources/tfds")
+NEED_PACKAGES = (
+    "export/",
+    "data/sources/tfds",
+    "evaluation/coco_metrics",
+    "evaluation/detection_quality",
+)
 SHARE = [
     # Exports take long; both need packages of their own.
     pytest.param(place, marks=[pytest.mark.long] if place[0].startswith(NEED_PACKAGES) else [])

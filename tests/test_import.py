@@ -5,7 +5,15 @@ import sys
 
 import keras
 
-LATER = {"keras_cv", "keras_hub", "tensorflow_datasets", "matplotlib", "sklearn", "PIL"}
+LATER = {
+    "keras_cv",
+    "keras_hub",
+    "tensorflow_datasets",
+    "matplotlib",
+    "pycocotools",
+    "sklearn",
+    "PIL",
+}
 
 # An import of a name whose module is None fails. Keras comes first: it looks for some of them.
 IMPORT = """

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_simmim.evaluation.knn import nearest
+from keras_simmim.evaluation.lay_out import lay_out
 
 
 def neighbor_sheet(
@@ -53,11 +54,5 @@ def neighbor_sheet(
         raise ValueError(f"neighbors must be from 1 to {len(images)}, got {neighbors!r}.")
     _, chosen = nearest(query_vectors, vectors, neighbors)
     gap = np.full((*queries.shape[1:2], max(1, queries.shape[2] // 8), queries.shape[3]), 255)
-    rows = [
-        np.concatenate([query, gap, *images[indices]], axis=1)
-        for query, indices in zip(queries, chosen, strict=True)
-    ]
-    sheet = np.concatenate(rows, axis=0).astype("uint8")
-    if sheet.shape[-1] != 3:
-        sheet = sheet[..., :1]
-    return sheet.repeat(scale, axis=0).repeat(scale, axis=1)
+    rows = [[query, gap, *images[indices]] for query, indices in zip(queries, chosen, strict=True)]
+    return lay_out(rows, scale).astype("uint8")

@@ -22,11 +22,7 @@ def reconstruction(model: Any, images: Any, step: int = 0) -> dict[str, np.ndarr
     Raises:
         ValueError: for a model without a reconstruction head.
     """
-    if model.head is None:
-        raise ValueError(
-            "reconstruct needs a model that predicts pixels: reconstruction_weight above 0, or "
-            "objectives with ks.objectives.Reconstruction()."
-        )
+    check_reconstructs("reconstruct", model)
     generator = model.mask_generator
 
     def pictures_of(images: Tensor, step: Tensor) -> dict[str, Tensor]:
@@ -60,3 +56,12 @@ def reconstruction(model: Any, images: Any, step: int = 0) -> dict[str, np.ndarr
     if generator.views == 1:
         pictures = {name: picture[:, 0] for name, picture in pictures.items()}
     return {"original": to_uint8(arrays["original"]), **pictures}
+
+
+def check_reconstructs(name: str, model: Any) -> None:
+    """Raise ValueError, in the name of a function, for a model that predicts no pixels."""
+    if not getattr(model, "reconstructs", False):
+        raise ValueError(
+            f"{name} needs a model that predicts pixels: a SimMIM with reconstruction_weight above "
+            f"0, or objectives with ks.objectives.Reconstruction(), got {type(model).__name__}."
+        )

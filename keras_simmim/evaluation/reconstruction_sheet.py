@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_simmim.evaluation.lay_out import lay_out
+
 
 def reconstruction_sheet(model: Any, images: Any, step: int = 0, scale: int = 1) -> np.ndarray:
     """Lay out originals, what the model saw and what it filled in, one image a column.
@@ -46,7 +48,4 @@ def sheet_of(pictures: dict[str, np.ndarray], scale: int = 1) -> np.ndarray:
     else:
         for view in range(pictures["masked"].shape[1]):
             rows += [pictures["masked"][:, view], pictures["reconstruction"][:, view]]
-    sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
-    if sheet.shape[-1] != 3:
-        sheet = sheet[..., :1]
-    return sheet.repeat(scale, axis=0).repeat(scale, axis=1)
+    return lay_out(rows, scale)

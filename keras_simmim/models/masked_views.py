@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_simmim.backend.types import Tensor
+from keras_simmim.masking import MaskGenerator
 from keras_simmim.masking.views import join_views, split_views
 from keras_simmim.masking.visible import Visible
 
@@ -54,16 +55,19 @@ def crops_of(model: Any, images: Tensor, step: Tensor | int, training: bool) -> 
     return images, crops
 
 
-def masked_views(model: Any, pixels: Tensor, step: Tensor | int, training: bool) -> MaskedViews:
+def masked_views(
+    model: Any, generator: MaskGenerator, pixels: Tensor, step: Tensor | int, training: bool
+) -> MaskedViews:
     """Mask normalized pixels (B, H, W, C) where a `SimMIM` masks, and run its stem.
 
     Args:
         model: a `SimMIM`.
+        generator: of the masks.
         pixels: (B, H, W, C).
         step: int32 scalar that the masks are drawn from.
         training: whether layers behave as in training.
     """
-    backbone, generator = model.backbone, model.mask_generator
+    backbone = model.backbone
     encodes_visible = model.encode == "visible"
     if model.mask_on == "pixels":
         images, hidden = generator(pixels, step=step)

@@ -212,6 +212,7 @@ class SimMIM(ImageModel):
         labels: Tensor | None = None,
         weights: Tensor | None = None,
         crops: int = 1,
+        mask_generator: MaskGenerator | None = None,
     ) -> MaskedPass:
         """Mask normalized pixels into views, encode each of them, and predict what it hid.
 
@@ -222,9 +223,15 @@ class SimMIM(ImageModel):
             labels: of the images, to be handed on.
             weights: of the images, to be handed on; ones if None.
             crops: of how many images, side by side, each picture consists.
+            mask_generator: built for what the model masks, instead of the model's own; all tokens
+                know their positions then.
         """
-        found = masked_views(self, pixels, step, training)
-        lost, options = lost_positions(self, found.hidden, step)
+        generator = self.mask_generator if mask_generator is None else mask_generator
+        found = masked_views(self, generator, pixels, step, training)
+        if mask_generator is None:
+            lost, options = lost_positions(self, found.hidden, step)
+        else:
+            lost, options = None, {}
         if self.mask_on == "pixels":
             encoded = self.backbone.run_encoder(found.features, training, found.inside)
         else:
@@ -233,12 +240,12 @@ class SimMIM(ImageModel):
         prediction = None
         if self.head is not None:
             prediction = ops.cast(found.visible.decode(self.head, encoded), "float32")
-            prediction = split_views(prediction, self.mask_generator.views)
+            prediction = split_views(prediction, generator.views)
         return MaskedPass(
             pixels=pixels,
             masked=found.masked,
             hidden=found.hidden,
-            encoded=split_views(encoded, self.mask_generator.views),
+            encoded=split_views(encoded, generator.views),
             prediction=prediction,
             labels=labels,
             weights=ops.ones_like(pixels[:, 0, 0, 0]) if weights is None else weights,
