@@ -8,6 +8,7 @@ from keras_simmim.heads.projector import Projector
 from keras_simmim.heads.reconstruction_head import ReconstructionHead
 from keras_simmim.heads.transformer_head import TransformerHead
 from keras_simmim.heads.unet_decoder import UNetDecoder
+from keras_simmim.heads.yolo_head import YOLOHead
 
 __all__ = [
     "ClassificationHead",
@@ -18,4 +19,5 @@ __all__ = [
     "ReconstructionHead",
     "TransformerHead",
     "UNetDecoder",
+    "YOLOHead",
 ]
