@@ -1,0 +1,19 @@
+"""Every detector learns eight images by heart, on every backend."""
+
+import keras
+import pytest
+from shapes_to_find import overfitted
+
+import keras_simmim as ks
+
+pytestmark = pytest.mark.long
+
+
+@pytest.mark.parametrize("kind", [ks.YOLO, ks.SSD])
+def test_it_learns_eight_images_by_heart(kind):
+    keras.utils.set_random_seed(0)
+    backbone = ks.backbones.Swin(
+        (64, 64, 3), 4, hidden_dim=24, depths=(1, 1, 1), num_heads=(1, 2, 4), window_size=4
+    )
+    detector = kind(backbone, num_classes=2, neck_width=64)
+    assert overfitted(detector) >= 0.9
