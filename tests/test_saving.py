@@ -13,6 +13,7 @@ from keras_simmim.backbones.patch_merging import PatchMerging
 from keras_simmim.backbones.swin_block import SwinBlock
 from keras_simmim.backbones.swin_encoder import SwinEncoder
 from keras_simmim.backbones.transformer_encoder import TransformerEncoder
+from keras_simmim.layers.convolution_block import ConvolutionBlock
 from keras_simmim.layers.stochastic_depth import StochasticDepth
 from keras_simmim.layers.transformer_block import TransformerBlock
 
@@ -129,6 +130,9 @@ CONSTRUCTIONS = {
         "hidden_dim": 7,
         "norm": True,
     },
+    ks.heads.YOLOHead: {"num_classes": 5, "width": 7},
+    ks.heads.SSDHead: {"num_classes": 5, "anchors": 2, "width": 7},
+    ConvolutionBlock: {"filters": 6, "count": 3},
     ks.training.JointCrops: {
         "scale": (0.3, 2.0),
         "ratio": (0.5, 3.0),

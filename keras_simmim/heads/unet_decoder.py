@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.heads.decoder import Decoder, resized
+from keras_simmim.layers.convolution_block import ConvolutionBlock
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -68,7 +69,9 @@ class UNetDecoder(Decoder):
                 self.joined.append(number if arrives else None)
                 self.sizes.append(size)
                 width = filters + (target[-1] if arrives else 0)
-                self.blocks.append(self._block(f"step_{step}", filters, (None, *size, width)))
+                block = ConvolutionBlock(filters, name=f"step_{step}", dtype=self.dtype_policy)
+                block.build((None, *size, width))
+                self.blocks.append(block)
                 shape = (None, *size, filters)
         self.scoring = self.convolution("scores", self.num_classes, 1, shape)
 
@@ -83,19 +86,6 @@ class UNetDecoder(Decoder):
         )
         layer.build(shape)
         return layer
-
-    def _block(self, name: str, filters: int, shape: Shape) -> list[Any]:
-        layers = []
-        for number in range(2):
-            layers.append(self.convolution(f"{name}_{number}", filters, 3, shape))
-            shape = (*shape[:3], filters)
-            groups = next(n for n in (8, 4, 2, 1) if filters % n == 0)
-            norm = keras.layers.GroupNormalization(
-                groups, epsilon=1e-5, name=f"{name}_{number}_norm", dtype=self.dtype_policy
-            )
-            norm.build(shape)
-            layers.append(norm)
-        return layers
 
     def call(self, inputs: list[Tensor]) -> Tensor:
         """Score the pixels, float32 (B, H, W, K), of [images, finest map, …, coarsest map]."""
@@ -112,8 +102,7 @@ class UNetDecoder(Decoder):
                 other = images if join < 0 else maps[join]
                 other = ops.cast(other, features.dtype)
                 features = ops.concatenate([features, other], axis=-1)
-            for layer, norm in zip(block[::2], block[1::2], strict=True):
-                features = ops.gelu(norm(layer(features)))
+            features = block(features)
         return ops.cast(self.scoring(features), "float32")
 
     def get_config(self) -> Config:

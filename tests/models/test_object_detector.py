@@ -123,7 +123,7 @@ def test_padding_changes_nothing_and_the_loss_is_the_sum_of_its_parts(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_outside_is_cut_off(kind):
     detector, (images, truth) = small(kind), data()
-    expected = losses(detector, images, truth | {"boxes": truth["boxes"] * [1, 1, 1, 1]})
+    expected = losses(detector, images, truth)
     beyond = {"boxes": truth["boxes"].copy(), "labels": truth["labels"].copy()}
     beyond["boxes"][0, 1] = 30, -5, 60, 14
     cut = {"boxes": beyond["boxes"].copy(), "labels": truth["labels"]}
@@ -332,7 +332,7 @@ def test_other_bad_input():
     with pytest.raises(ValueError, match="validation_data's boxes must be"):
         small().fit(images, truth, validation_data=(images, np.zeros(4)), verbose=0)
     with pytest.raises(ValueError, match=r"sample_weight must be \(B,\)"):
-        losses(detector, images, truth, np.ones((4, 2)))
+        losses(small(), images, truth, np.ones((4, 2)))
     for options, message in (
         ({"num_classes": 0}, "num_classes must be an integer of at least 1, got 0"),
         ({"max_detections": 0}, "max_detections must be"),
