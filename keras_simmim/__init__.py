@@ -4,10 +4,11 @@ An image passes these stages, each of which is a folder:
 
     data → backbones (stem) → masking → backbones (encoder) → aggregation → heads → objectives
 
-`SimMIM`, in `models`, is the whole path as a `keras.Model` that pretrains; `ImageClassifier` and
-`ImageSegmenter` fine-tune what it learned, the latter through `necks`. `pretrain` chooses all of it in one call, `presets` names whole models,
-`pretrained` reads weights from elsewhere, `training` and `evaluation` stand around `fit`, and
-`export` writes a model for a server.
+`SimMIM`, in `models`, is the whole path as a `keras.Model` that pretrains; `ImageClassifier`,
+`ImageSegmenter` and the detectors fine-tune what it learned, the latter through `necks` and
+`boxes`. `pretrain` chooses all of it in one call, `presets` names whole models, `pretrained` reads
+weights from elsewhere, `training` and `evaluation` stand around `fit`, and `export` writes a model
+for a server.
 
 Example:
 ```python
