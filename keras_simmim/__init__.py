@@ -39,13 +39,23 @@ from keras_simmim import (
     pretraining,
     training,
 )
-from keras_simmim.models import ImageClassifier, ImageSegmenter, SimMIM
+from keras_simmim.models import (
+    SSD,
+    YOLO,
+    ImageClassifier,
+    ImageSegmenter,
+    ObjectDetector,
+    SimMIM,
+)
 from keras_simmim.pretrained import presets
 from keras_simmim.pretraining import pretrain
 
 __all__ = [
+    "SSD",
+    "YOLO",
     "ImageClassifier",
     "ImageSegmenter",
+    "ObjectDetector",
     "SimMIM",
     "aggregation",
     "backbones",

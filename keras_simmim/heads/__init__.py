@@ -6,8 +6,10 @@ from keras_simmim.heads.fcn_decoder import FCNDecoder
 from keras_simmim.heads.head import Head
 from keras_simmim.heads.projector import Projector
 from keras_simmim.heads.reconstruction_head import ReconstructionHead
+from keras_simmim.heads.ssd_head import SSDHead
 from keras_simmim.heads.transformer_head import TransformerHead
 from keras_simmim.heads.unet_decoder import UNetDecoder
+from keras_simmim.heads.yolo_head import YOLOHead
 
 __all__ = [
     "ClassificationHead",
@@ -16,6 +18,8 @@ __all__ = [
     "Head",
     "Projector",
     "ReconstructionHead",
+    "SSDHead",
     "TransformerHead",
     "UNetDecoder",
+    "YOLOHead",
 ]

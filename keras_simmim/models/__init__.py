@@ -3,6 +3,17 @@
 from keras_simmim.models.image_classifier import ImageClassifier
 from keras_simmim.models.image_model import ImageModel
 from keras_simmim.models.image_segmenter import ImageSegmenter
+from keras_simmim.models.object_detector import ObjectDetector
 from keras_simmim.models.simmim import SimMIM
+from keras_simmim.models.ssd import SSD
+from keras_simmim.models.yolo import YOLO
 
-__all__ = ["ImageClassifier", "ImageModel", "ImageSegmenter", "SimMIM"]
+__all__ = [
+    "SSD",
+    "YOLO",
+    "ImageClassifier",
+    "ImageModel",
+    "ImageSegmenter",
+    "ObjectDetector",
+    "SimMIM",
+]

@@ -64,12 +64,14 @@ class DenseModel(FineTunedModel):
             self.augmentation = JointCrops(_SCALE, color_jitter=jitter, seed=seed)
         shapes = map_shapes(self.backbone)
         strides = [stride for stride, _ in self.backbone.stages]
-        self.neck: Neck = NormedMaps(name="neck", dtype=self.dtype_policy)
+        neck: Neck = NormedMaps(name="neck", dtype=self.dtype_policy)
         if len(shapes) == 1:
             # No map is finer than the pixels.
             finest = 1 if strides[0] > 1 else 0
-            self.neck = SimplePyramid(neck_width, finest, name="neck", dtype=self.dtype_policy)
-        self.neck.build(shapes)
+            neck = SimplePyramid(neck_width, finest, name="neck", dtype=self.dtype_policy)
+        neck.build(shapes)
+        # Keras keeps whatever was an attribute once.
+        self.neck = neck
         self.map_shapes = self.neck.compute_output_shape(shapes)
         self.map_strides = self.neck.strides_of(strides)
 

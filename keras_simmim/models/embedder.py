@@ -66,6 +66,11 @@ class Embedder:
             self.others[function.__name__] = keras.Model(pixels, function(pixels))
         return _predicted(self.others[function.__name__], images, batch_size)
 
+    def of_model(self, images: Any, batch_size: int | None) -> Any:
+        """Predict what the model itself does."""
+        self._check(images)
+        return _predicted(self.model, images, batch_size)
+
     def _check(self, images: Any) -> None:
         """Raise ValueError for images of another size, with more to say than Keras has."""
         specification = getattr(images, "element_spec", images)
