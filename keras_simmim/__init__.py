@@ -39,13 +39,22 @@ from keras_simmim import (
     pretraining,
     training,
 )
-from keras_simmim.models import SSD, YOLO, ImageClassifier, ImageSegmenter, ObjectDetector, SimMIM
+from keras_simmim.models import (
+    SSD,
+    YOLO,
+    FasterRCNN,
+    ImageClassifier,
+    ImageSegmenter,
+    ObjectDetector,
+    SimMIM,
+)
 from keras_simmim.pretrained import presets
 from keras_simmim.pretraining import pretrain
 
 __all__ = [
     "SSD",
     "YOLO",
+    "FasterRCNN",
     "ImageClassifier",
     "ImageSegmenter",
     "ObjectDetector",
