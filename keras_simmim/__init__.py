@@ -42,6 +42,7 @@ from keras_simmim import (
 from keras_simmim.models import (
     SSD,
     YOLO,
+    FasterRCNN,
     ImageClassifier,
     ImageSegmenter,
     ObjectDetector,
@@ -53,6 +54,7 @@ from keras_simmim.pretraining import pretrain
 __all__ = [
     "SSD",
     "YOLO",
+    "FasterRCNN",
     "ImageClassifier",
     "ImageSegmenter",
     "ObjectDetector",

@@ -129,6 +129,14 @@ CONSTRUCTIONS = {
         "hidden_dim": 7,
         "norm": True,
     },
+    ks.heads.RPNHead: {"num_anchors": 2, "width": 7},
+    ks.heads.Proposals: {
+        "image_size": (6, 8),
+        "count": 7,
+        "candidates": 9,
+        "threshold": 0.3,
+    },
+    ks.heads.BoxHead: {"num_classes": 5, "strides": [2, 4], "width": 7, "region_size": 3},
     ks.training.JointCrops: {
         "scale": (0.3, 2.0),
         "ratio": (0.5, 3.0),
