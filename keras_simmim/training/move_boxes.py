@@ -53,7 +53,7 @@ def move_boxes(
     whole = ops.where(ops.reshape(mirrored, (-1, 1, 1)), opposite, whole)
     moved = _clip(whole, limits)
     before, after = (each[..., 2:] - each[..., :2] for each in (whole, moved))
-    stays = ops.logical_and(labels != -1, ops.min(after, axis=-1) >= 1.0)
+    stays = ops.logical_and(labels != -1, ops.all(after >= 1.0, axis=-1))
     is_visible = ops.prod(after, axis=-1) >= min_visible * ops.prod(before, axis=-1)
     stays = ops.logical_and(stays, is_visible)
     return ops.where(ops.expand_dims(stays, -1), moved, 0.0), ops.where(stays, labels, -1)

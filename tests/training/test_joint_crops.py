@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import numpy_reference
 import pytest
-from compiled import compiled
 from keras import ops
 from PIL import Image
 
@@ -27,9 +26,12 @@ GEOMETRIES = {
 }
 ALL = {"scale": (0.4, 2.5), "mosaic": 0.6, "mixup": 0.6, "color_jitter": 0.4, "seed": 3}
 # The same on TensorFlow, JAX and torch.
-GOLDEN_IMAGES = [[118.9747, 129.5625, 135.5555], [138.6719, 139.8042, 119.6429]]
-GOLDEN_BOXES = []
-GOLDEN_LABELS = []
+GOLDEN_IMAGES = [[17.6808, 17.6808], [38.3475, 32.5536]]
+GOLDEN_BOXES = [
+    [[28.4031, 6.2952, 53.0255, 41.7071], [0, 0, 0, 0]],
+    [[28.4031, 6.2952, 53.0255, 41.7071], [1.0893, 10.2651, 8.4508, 20.8137]],
+]
+GOLDEN_LABELS = [[0, -1], [0, -2]]
 
 
 def rendered(count=8, room=6):
@@ -111,7 +113,7 @@ def test_a_box_stays_on_its_object(name):
             assert not np.any(boxes[labels == -1])
             assert np.all(boxes >= 0)
             assert np.all(boxes <= [WIDTH, HEIGHT, WIDTH, HEIGHT])
-    assert kept >= (100 if "mosaic" in GEOMETRIES[name] else 25)
+    assert kept >= (100 if name == "mosaic" else 25)
 
 
 @pytest.mark.parametrize("name", ["crop", "flip", "zoom"])
@@ -165,9 +167,9 @@ def test_nothing_moves_unless_asked_to(images):
 
 def test_boxes_are_what_numpy_makes_of_the_draws():
     record, scale, ratio = rendered(), (0.3, 2.0), (0.5, 2.0)
-    record["labels"][2:4, 0] = -2
-    found = moved(record, step=5, scale=scale, ratio=ratio, min_visible=0.4, seed=7)
-    for number, draws in enumerate(uniform(7, 5, 8)):
+    record["labels"][3, 0] = -2
+    found = moved(record, step=4, scale=scale, ratio=ratio, min_visible=0.5, seed=7)
+    for number, draws in enumerate(uniform(7, 4, 8)):
         left, top, width, height = crop_of(draws, scale, ratio)
         box = record["boxes"][number, 0].astype("float64").reshape(2, 2)
         box = (box - [left, top]) * [WIDTH / width, HEIGHT / height]
@@ -175,7 +177,7 @@ def test_boxes_are_what_numpy_makes_of_the_draws():
             box[:, 0] = WIDTH - box[::-1, 0]
         clipped = np.clip(box, 0, [WIDTH, HEIGHT])
         area, remaining = (np.prod(each[1] - each[0]) for each in (box, clipped))
-        stays = remaining >= 0.4 * area
+        stays = remaining >= 0.5 * area
         expected = clipped.ravel() * stays
         np.testing.assert_allclose(found["boxes"][number, 0], expected, atol=1e-3)
         assert found["labels"][number, 0] == (record["labels"][number, 0] if stays else -1)
@@ -225,13 +227,13 @@ def test_mixed_images_have_the_boxes_of_both():
 
 
 def test_the_largest_boxes_are_kept():
-    sides = np.float32([[3, 1, 0, 4, 2]])[..., None]
+    sides = np.float32([[2.0001, 1, 0, 4, 2.0002]])[..., None]
     boxes = np.concatenate([sides * 0, sides], axis=-1).repeat(2, axis=-1)
     boxes, labels = largest_boxes(
         ops.convert_to_tensor(boxes), ops.convert_to_tensor([[7, 8, -1, -2, 9]]), count=3
     )
     np.testing.assert_array_equal(ops.convert_to_numpy(labels), [[-2, 7, 9]])
-    np.testing.assert_array_equal(ops.convert_to_numpy(boxes)[0, :, 3], [4, 3, 2])
+    np.testing.assert_allclose(ops.convert_to_numpy(boxes)[0, :, 3], [4, 2.0001, 2.0002])
     record = rendered(room=2)
     found = moved(record, **STILL, mosaic=1.0)
     areas = np.prod(found["boxes"][..., 2:] - found["boxes"][..., :2], axis=-1)
@@ -269,7 +271,7 @@ def test_boxes_that_are_cut_away_are_dropped(box, min_visible, expected):
 def test_every_backend_draws_these():
     record = rendered(count=2, room=2)
     record["labels"][1, 0] = -2
-    found = moved(record, step=7, **ALL)
+    found = moved(record, step=9, **ALL)
     np.testing.assert_array_equal(found["labels"], GOLDEN_LABELS)
     np.testing.assert_allclose(found["boxes"], GOLDEN_BOXES, atol=1e-3)
     np.testing.assert_allclose(found["images"][:, 8::20, 24, 1], GOLDEN_IMAGES, atol=1e-2)
@@ -309,31 +311,27 @@ def test_a_batch_may_be_empty_and_so_may_images_be_of_boxes():
 
 
 @pytest.mark.parametrize("kind", ["boxes", "masks"])
-def test_a_compiled_step_does_the_same(kind):
-    record, arguments = rendered(count=3), dict(ALL)
+def test_a_compiled_model_does_the_same(kind):
+    """On TensorFlow, of a batch whose size is not known while it is compiled."""
+    record, arguments = rendered(), dict(ALL)
     if kind == "masks":
         record = {"images": record["images"], "masks": record["images"][..., 0] // 200}
         arguments["mixup"] = 0.0
-    expected, layer = moved(record, 5, **arguments), JointCrops(**arguments)
-    record = {name: ops.convert_to_tensor(value) for name, value in record.items()}
-    found = compiled(lambda record, step: layer(record, step=step))(record, ops.array(5))
-    for name, value in expected.items():
-        np.testing.assert_allclose(ops.convert_to_numpy(found[name]), value, atol=1e-3)
-
-
-def test_it_takes_part_in_a_model():
-    record = rendered()
     inputs = {
         name: keras.Input(value.shape[1:], dtype=value.dtype.name, name=name)
         for name, value in record.items()
     }
-    outputs = JointCrops(**ALL)(inputs, step=4)
+    outputs = JointCrops(**arguments)(inputs, step=5)
     assert {name: output.shape for name, output in outputs.items()} == {
         name: (None, *value.shape[1:]) for name, value in record.items()
     }
-    found = keras.Model(inputs, outputs).predict_on_batch(record)
-    for name, value in moved(record, 4, **ALL).items():
-        np.testing.assert_allclose(found[name], value, atol=1e-3)
+    model = keras.Model(inputs, outputs)
+    model.compile(jit_compile=keras.backend.backend() != "torch")
+    found = model.predict(record, batch_size=4, verbose=0)
+    for half in (slice(4), slice(4, 8)):
+        part = {name: value[half] for name, value in record.items()}
+        for name, value in moved(part, 5, **arguments).items():
+            np.testing.assert_allclose(found[name][half], value, atol=1e-3)
 
 
 def test_it_round_trips():
