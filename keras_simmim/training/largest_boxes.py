@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_simmim.backend.types import Tensor
+from keras_simmim.boxes.areas import areas
 from keras_simmim.layers.take_rows import take_rows
 
 
@@ -29,7 +30,6 @@ def largest_boxes(boxes: Tensor, labels: Tensor, count: int) -> tuple[Tensor, Te
     largest_boxes(boxes, ops.convert_to_tensor([[3, 4]]), count=1)[1]   # [[4]]
     ```
     """
-    areas = ops.round(ops.prod(boxes[..., 2:] - boxes[..., :2], axis=-1))
-    order = ops.argsort(-areas, axis=-1)[:, :count]
+    order = ops.argsort(-ops.round(areas(boxes)), axis=-1)[:, :count]
     kept = take_rows(ops.expand_dims(labels, -1), order)
     return take_rows(boxes, order), ops.squeeze(kept, -1)
