@@ -9,6 +9,8 @@ import keras_simmim as ks
 from keras_simmim.training.largest_boxes import largest_boxes
 from keras_simmim.training.move_boxes import move_boxes
 
+pytestmark = pytest.mark.fast_on("tensorflow", "torch")
+
 JointCrops = ks.training.JointCrops
 
 
