@@ -147,9 +147,16 @@ CONSTRUCTIONS = {
         "min_visible": 0.5,
         "seed": 11,
     },
+    ks.heads.FCNDecoder: {"num_classes": 3, "width": 5},
+    ks.heads.UNetDecoder: {"num_classes": 3, "width": 5, "most_width": 7},
+    ks.necks.NormedMaps: {"epsilon": 0.5},
+    ks.necks.SimplePyramid: {"width": 5, "finest": 2, "levels": 3},
+    ks.necks.FeaturePyramid: {"width": 5, "extra": 2},
+    ks.heads.YOLOHead: {"num_classes": 3, "width": 5},
+    ks.heads.SSDHead: {"num_classes": 3, "anchors": 4, "width": 5},
 }
 # Contracts to inherit from: nothing to construct.
-CONTRACTS = {ks.backbones.Backbone, ks.heads.Head}
+CONTRACTS = {ks.backbones.Backbone, ks.heads.Head, ks.heads.Decoder}
 # Hold other things; tested by themselves below, in tests/masking/test_mask_generator.py and in
 # tests/backbones/test_keras_backbone.py.
 COMPOSITE = {ks.masking.MaskGenerator, ks.masking.IterativeMasking, ks.backbones.KerasBackbone}
@@ -201,7 +208,7 @@ def named_arguments(constructor):
 def test_every_public_layer_is_constructed_here():
     public = {
         member
-        for package in (ks.backbones, ks.masking, ks.aggregation, ks.heads, ks.objectives)
+        for package in (ks.backbones, ks.masking, ks.aggregation, ks.heads, ks.necks, ks.objectives)
         for member in (getattr(package, name) for name in package.__all__)
         if isinstance(member, type) and issubclass(member, keras.layers.Layer)
     }
