@@ -173,9 +173,8 @@ class Batches(keras.utils.PyDataset):
         return self.images[self.order[first : first + self.batch_size]]
 
 
-def steps_within(images: np.ndarray, arm: str, seconds: float, batch_size: int) -> int:
+def steps_within(model: ks.SimMIM, images: np.ndarray, seconds: float, batch_size: int) -> int:
     """Count the steps that fit, by the fastest of three rounds of four."""
-    model = new_model(images, arm, 0)
     compile_model(model, 100, 1e-3)
     batch, times = images[:batch_size], []
     for _ in range(4):
@@ -200,7 +199,7 @@ def pretrained(name: str, arm: str, seed: int, question: str) -> tuple[ks.SimMIM
     if note.exists():
         model.load_weights(path)
         return model, json.loads(note.read_text())
-    steps = steps_within(images, arm, seconds, batch_size)
+    steps = steps_within(new_model(images, arm, 0), images, seconds, batch_size)
     keras.utils.set_random_seed(seed)
     model = new_model(images, arm, seed)
     compile_model(model, steps, 1.5e-3)

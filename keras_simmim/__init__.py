@@ -5,10 +5,10 @@ An image passes these stages, each of which is a folder:
     data → backbones (stem) → masking → backbones (encoder) → aggregation → heads → objectives
 
 `SimMIM`, in `models`, is the whole path as a `keras.Model` that pretrains; `ImageClassifier`,
-`ImageSegmenter` and the detectors, as `YOLO`, fine-tune what it learned, the latter two through
-`necks`. `pretrain` chooses all of it in one call, `presets` names whole models, `pretrained` reads
-weights from elsewhere, `training` and `evaluation` stand around `fit`, and
-`export` writes a model for a server.
+`ImageSegmenter` and the detectors fine-tune what it learned, the latter through `necks` and
+`boxes`. `pretrain` chooses all of it in one call, `presets` names whole models, `pretrained` reads
+weights from elsewhere, `training` and `evaluation` stand around `fit`, and `export` writes a model
+for a server.
 
 Example:
 ```python
@@ -39,13 +39,22 @@ from keras_simmim import (
     pretraining,
     training,
 )
-from keras_simmim.models import SSD, YOLO, ImageClassifier, ImageSegmenter, ObjectDetector, SimMIM
+from keras_simmim.models import (
+    SSD,
+    YOLO,
+    FasterRCNN,
+    ImageClassifier,
+    ImageSegmenter,
+    ObjectDetector,
+    SimMIM,
+)
 from keras_simmim.pretrained import presets
 from keras_simmim.pretraining import pretrain
 
 __all__ = [
     "SSD",
     "YOLO",
+    "FasterRCNN",
     "ImageClassifier",
     "ImageSegmenter",
     "ObjectDetector",

@@ -133,6 +133,14 @@ CONSTRUCTIONS = {
     ks.heads.YOLOHead: {"num_classes": 5, "width": 7},
     ks.heads.SSDHead: {"num_classes": 5, "anchors": 2, "width": 7},
     ConvolutionBlock: {"filters": 6, "count": 3},
+    ks.heads.RPNHead: {"num_anchors": 2, "width": 7},
+    ks.heads.Proposals: {
+        "image_size": (6, 8),
+        "count": 7,
+        "candidates": 9,
+        "threshold": 0.3,
+    },
+    ks.heads.BoxHead: {"num_classes": 5, "strides": [2, 4], "width": 7, "region_size": 3},
     ks.training.JointCrops: {
         "scale": (0.3, 2.0),
         "ratio": (0.5, 3.0),
@@ -143,9 +151,16 @@ CONSTRUCTIONS = {
         "min_visible": 0.5,
         "seed": 11,
     },
+    ks.heads.FCNDecoder: {"num_classes": 3, "width": 5},
+    ks.heads.UNetDecoder: {"num_classes": 3, "width": 5, "most_width": 7},
+    ks.necks.NormedMaps: {"epsilon": 0.5},
+    ks.necks.SimplePyramid: {"width": 5, "finest": 2, "levels": 3},
+    ks.necks.FeaturePyramid: {"width": 5, "extra": 2},
+    ks.heads.YOLOHead: {"num_classes": 3, "width": 5},
+    ks.heads.SSDHead: {"num_classes": 3, "anchors": 4, "width": 5},
 }
 # Contracts to inherit from: nothing to construct.
-CONTRACTS = {ks.backbones.Backbone, ks.heads.Head}
+CONTRACTS = {ks.backbones.Backbone, ks.heads.Head, ks.heads.Decoder}
 # Hold other things; tested by themselves below, in tests/masking/test_mask_generator.py and in
 # tests/backbones/test_keras_backbone.py.
 COMPOSITE = {ks.masking.MaskGenerator, ks.masking.IterativeMasking, ks.backbones.KerasBackbone}
@@ -197,7 +212,7 @@ def named_arguments(constructor):
 def test_every_public_layer_is_constructed_here():
     public = {
         member
-        for package in (ks.backbones, ks.masking, ks.aggregation, ks.heads, ks.objectives)
+        for package in (ks.backbones, ks.masking, ks.aggregation, ks.heads, ks.necks, ks.objectives)
         for member in (getattr(package, name) for name in package.__all__)
         if isinstance(member, type) and issubclass(member, keras.layers.Layer)
     }

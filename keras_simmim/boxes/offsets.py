@@ -12,6 +12,7 @@ _LARGEST_LOG = math.log(1000 / 16)
 # Sides count as at least this long, in pixels: 0 has no logarithm.
 _SHORTEST = 1e-3
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
+UNSCALED = (1.0, 1.0, 1.0, 1.0)
 
 
 def encode_offsets(

@@ -9,6 +9,7 @@ from keras_simmim.evaluation.hidden_errors import HiddenErrors
 from keras_simmim.evaluation.reconstruction import check_reconstructs
 from keras_simmim.layers.fitting_images import check_sizes
 from keras_simmim.masking.draws.draw import check_seed
+from keras_simmim.masking.sharing import largest_remainder
 
 # Share of the pixels that an image's score is the mean of.
 _SHARE = 0.01
@@ -63,8 +64,22 @@ def anomaly_map(
     check_sizes(pictures.shape, model.backbone.image_shape)
     if not len(pictures):
         raise ValueError("images must be at least one, got none.")
-    network = HiddenErrors(model, rounds, check_seed(seed))
-    maps = np.asarray(network.predict(pictures, batch_size=batch_size, verbose=0))
+    generator = model.mask_generator
+    blocks = generator.grid[0] * generator.grid[1]
+    if not 2 <= rounds <= blocks:
+        raise ValueError(
+            f"rounds must be from 2 to the {blocks} blocks of this model's masks, got {rounds!r}."
+        )
+    counts = largest_remainder(blocks, [1] * rounds)
+    firsts = np.cumsum(counts) - counts
+    maps = np.zeros(pictures.shape[:3], "float32")
+    for modality in generator.modalities:
+        for count in np.unique(counts).tolist():
+            network = HiddenErrors(model, modality, count, check_seed(seed))
+            for first in firsts[counts == count].tolist():
+                network.first.assign(first)
+                maps += network.predict(pictures, batch_size=batch_size, verbose=0)
+    maps /= len(generator.modalities)
     return {"maps": maps, "scores": _scores(maps)}
 
 

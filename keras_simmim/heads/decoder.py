@@ -20,6 +20,23 @@ class Decoder(keras.layers.Layer):
 
     Raises:
         ValueError: for numbers out of range.
+
+    Example:
+    ```python
+    import keras
+    import keras_simmim as ks
+    from keras_simmim.heads.decoder import resized
+
+    class FinestAlone(ks.heads.Decoder):
+        def build(self, input_shape):
+            self.scoring = self.convolution("scores", self.num_classes, 1, input_shape[1])
+
+        def call(self, inputs):
+            return resized(self.scoring(inputs[1]), inputs[0].shape[1:3])
+
+    images, features = keras.random.normal((2, 16, 24, 3)), keras.random.normal((2, 4, 6, 8))
+    FinestAlone(num_classes=5, width=8)([images, features]).shape   # (2, 16, 24, 5)
+    ```
     """
 
     def __init__(self, num_classes: int, width: int, **kwargs: Any) -> None:

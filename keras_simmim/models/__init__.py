@@ -1,5 +1,6 @@
 """Whole models: SimMIM, which pretrains, and what is made of its network with labels."""
 
+from keras_simmim.models.faster_rcnn import FasterRCNN
 from keras_simmim.models.image_classifier import ImageClassifier
 from keras_simmim.models.image_model import ImageModel
 from keras_simmim.models.image_segmenter import ImageSegmenter
@@ -11,6 +12,7 @@ from keras_simmim.models.yolo import YOLO
 __all__ = [
     "SSD",
     "YOLO",
+    "FasterRCNN",
     "ImageClassifier",
     "ImageModel",
     "ImageSegmenter",

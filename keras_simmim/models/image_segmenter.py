@@ -12,6 +12,7 @@ from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.data.pipeline.origin import origin
 from keras_simmim.heads import Decoder, FCNDecoder, UNetDecoder
+from keras_simmim.models.counted_iou import CountedIoU
 from keras_simmim.models.dense_model import DenseModel
 from keras_simmim.models.given_data import as_array
 from keras_simmim.models.masks import check_masks
@@ -214,7 +215,7 @@ class ImageSegmenter(DenseModel):
         """
         super().compile(optimizer, loss, **kwargs)
         self.user_metrics.given = keras.tree.flatten(metrics or [])
-        overlap = keras.metrics.MeanIoU(self.num_classes, "mean_iou", sparse_y_pred=False)
+        overlap = CountedIoU(self.num_classes)
         self.user_metrics.choose("probabilities", [overlap, *self.user_metrics.given])
 
     def get_compile_config(self) -> Config | None:

@@ -12,6 +12,9 @@ from keras_simmim.masking import SpatialMasking
 from keras_simmim.models import SimMIM
 from keras_simmim.objectives import Agreement, Objective, Reconstruction
 
+# Share of an image that a crop shows, where two are to agree.
+CROP_SCALE = (0.4, 1.0)
+
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
@@ -100,6 +103,7 @@ def new_model(
     steps: int,
     seed: int = 0,
     reconstructs: bool = False,
+    patch_size: int | None = None,
     **options: Any,
 ) -> SimMIM:
     """Make a compiled model for images like these.
@@ -115,6 +119,7 @@ def new_model(
         seed: of the masks.
         reconstructs: whether the normalized pixels of the hidden patches are predicted as well, to
             be looked at; steps then take about a third longer.
+        patch_size: side of a patch, in pixels; the choice's if None.
         **options: of `SimMIM`, instead of those chosen.
 
     Returns:
@@ -130,7 +135,7 @@ def new_model(
     model.backbone.patch_size   # 4
     ```
     """
-    patch = choice.patch_size(sample.shape[1:3])
+    patch = choice.patch_size(sample.shape[1:3]) if patch_size is None else patch_size
     backbone = ViT(
         sample.shape[1:],
         patch,

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_simmim import data as sources
-from keras_simmim.pretraining.choices import Choice, choose, largest_side
+from keras_simmim.pretraining.choices import CROP_SCALE, Choice, choose, largest_side
 from keras_simmim.training.crops import Crops
 
 # So many images say what all are like.
@@ -178,7 +178,7 @@ def _of_dataset(dataset: Any, image_size: Any) -> Images:
 
 def _going_on(epoch: int, first_batch: int, crops: int) -> dict[str, Any]:
     """Say where an epoch begins, and what crops are: smaller where two are to agree."""
-    scale = (0.4, 1.0) if crops > 1 else (0.67, 1.0)
+    scale = CROP_SCALE if crops > 1 else (0.67, 1.0)
     return {"epoch": epoch, "first_batch": first_batch, "crops": crops, "crop_scale": scale}
 
 

@@ -8,7 +8,7 @@ import keras
 from keras_simmim import data as sources
 from keras_simmim.evaluation import EmbeddingStatistics
 from keras_simmim.models import SimMIM
-from keras_simmim.pretraining.choices import compile_model, new_model
+from keras_simmim.pretraining.choices import CROP_SCALE, compile_model, new_model
 from keras_simmim.pretraining.images import Images, open_images
 from keras_simmim.pretraining.run import Run
 from keras_simmim.training.callbacks import Progress, WarnOfCollapse
@@ -23,6 +23,7 @@ def pretrain(
     image_size: int | tuple[int, int] | None = None,
     model: SimMIM | None = None,
     batch_size: int | None = None,
+    patch_size: int | None = None,
     reconstruct: bool = False,
     save_every: int | None = 500,
     seed: int = 0,
@@ -54,6 +55,8 @@ def pretrain(
             an array, or the usual size of files, rounded to whole patches.
         model: a `SimMIM` to train instead of a new one; if it is not compiled, as by the table.
         batch_size: images of a batch; by the table if None. A data set has its own.
+        patch_size: side of a new model's patches, in pixels, which divides both sides; by the
+            table if None. Segmenters and detectors gain by finer ones.
         reconstruct: whether a new model also predicts what was hidden, for pictures of it; its
             steps take about a third longer.
         save_every: steps between two checkpoints within an epoch; None saves epochs alone.
@@ -80,13 +83,20 @@ def pretrain(
     model.embed(images).shape   # (16, 128)
     ```
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("save_every", save_every)):
+    for name, value in (
+        ("epochs", epochs),
+        ("batch_size", batch_size),
+        ("patch_size", patch_size),
+        ("save_every", save_every),
+    ):
         if value is not None and (not isinstance(value, int) or value < 1):
             raise ValueError(f"{name} must be an integer of at least 1 or None, got {value!r}.")
     if model is not None and not isinstance(model, SimMIM):
         raise TypeError(f"model must be a SimMIM, got {type(model).__name__}.")
     if model is not None and image_size is None and not hasattr(data, "element_spec"):
         image_size = model.backbone.image_shape[:2]
+    if model is not None and patch_size is not None:
+        raise ValueError(f"patch_size is for a new model, got patch_size={patch_size} and model.")
     images = open_images(data, image_size, seed)
     epochs = images.choice.epochs if epochs is None else epochs
     size = images.choice.batch_size if batch_size is None else batch_size
@@ -107,7 +117,8 @@ def pretrain(
     }
     fixed = ("data", "images", "image_shape", "batch_size", "seed")
     run = None if output is None else Run(output, settings, fixed)
-    return _trained(images, model, run, epochs, size, save_every, seed, reconstruct)
+    made = {"patch_size": patch_size, "seed": seed, "reconstructs": reconstruct}
+    return _trained(images, model, run, epochs, size, save_every, made)
 
 
 def _trained(
@@ -117,8 +128,7 @@ def _trained(
     epochs: int,
     batch_size: int,
     save_every: int | None,
-    seed: int,
-    reconstruct: bool,
+    made: dict[str, Any],
 ) -> SimMIM:
     """Train a new model, or go on with what the run's folder holds."""
     within = images.goes_on_within_epochs
@@ -131,7 +141,7 @@ def _trained(
             return found.model
     else:
         steps = epochs * -(-(images.count or 1_000_000) // batch_size)
-        model = _ready(model, images, steps, seed, reconstruct)
+        model = _ready(model, images, steps, made)
     crops = max((each.least_crops for each in model.objectives), default=1)
     dataset: Any = images.batches(epoch, batch, batch_size, crops if images.draws_crops else 1)
     arguments: dict[str, Any] = {}
@@ -167,17 +177,14 @@ def _trained(
     return model
 
 
-def _ready(
-    model: SimMIM | None, images: Images, steps: int, seed: int, reconstruct: bool
-) -> SimMIM:
-    """Return a compiled model: a new one, or the given one."""
+def _ready(model: SimMIM | None, images: Images, steps: int, made: dict[str, Any]) -> SimMIM:
+    """Return a compiled model: a new one, of these arguments of `new_model`, or the given one."""
     if model is None:
-        keras.utils.set_random_seed(seed)
-        options = {}
+        keras.utils.set_random_seed(made["seed"])
         if not images.draws_crops:
             size = images.sample.shape[1:3]
-            options["crops"] = Crops(2, (0.4, 1.0), seed=seed, image_size=size)
-        return new_model(images.sample, images.choice, steps, seed, reconstruct, **options)
+            made = {**made, "crops": Crops(2, CROP_SCALE, seed=made["seed"], image_size=size)}
+        return new_model(images.sample, images.choice, steps, **made)
     if not model.compiled:
         compile_model(model, images.choice.learning_rate, steps)
     return model

@@ -8,6 +8,7 @@ from keras import ops
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.data import arguments
 from keras_simmim.layers.hashing import random_uniform
+from keras_simmim.objectives.integer_masks import IGNORED
 from keras_simmim.training.check_record import check_record
 from keras_simmim.training.color_jitter import jitter_colors
 from keras_simmim.training.largest_boxes import largest_boxes
@@ -22,8 +23,6 @@ _SALT = 0x4A6F696E
 # Behind those of the crop: mirrored, a mosaic, its three others, mixed, and with which.
 _MIRROR, _MOSAIC, _OTHERS, _MIXUP, _MIXED = (CROP_DRAWS + place for place in (0, 1, 2, 5, 6))
 _DRAWS = CROP_DRAWS + 7
-# The class of pixels that no loss looks at.
-_IGNORED = 255
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -55,7 +54,8 @@ class JointCrops(keras.layers.Layer):
         mixup: probability that an image becomes the mean of itself and another of the batch, with
             the boxes of both. For boxes, not for masks.
         min_visible: least share of a box's area that must remain, 0–1. A box of which less
-            remains, or less than a pixel along a side, gets label −1 and zeros.
+            remains, or less than a pixel along a side, gets label −1 and zeros; one of label −2,
+            which losses ignore, only the latter.
         seed: 0 ≤ seed < 2³¹.
         **kwargs: passed to `keras.layers.Layer`.
 
@@ -119,7 +119,8 @@ class JointCrops(keras.layers.Layer):
         Args:
             record: "images" (B, H, W, C), uint8 or float, 0–255, and either "masks", integers
                 (B, H, W), or "boxes" (B, M, 4), left, top, right and bottom in pixels, and
-                "labels" (B, M), where −1 pads; others, as "weights", are returned as they are.
+                "labels" (B, M), where −1 pads and −2 is ignored by losses; others, as "weights",
+                are returned as they are.
             step: int32 scalar that everything is drawn from, with the seed.
 
         Returns:
@@ -161,10 +162,10 @@ class JointCrops(keras.layers.Layer):
         result = {**record, "images": ops.clip(images, 0.0, 255.0)}
         if "masks" in record:
             moved = [
-                move_masks(ops.cast(part["masks"], "int32") - _IGNORED, crop, mirrored)
+                move_masks(ops.cast(part["masks"], "int32") - IGNORED, crop, mirrored)
                 for part, crop in parts
             ]
-            return {**result, "masks": _IGNORED + sum(moved)}
+            return {**result, "masks": IGNORED + sum(moved)}
         boxes = [
             move_boxes(part["boxes"], part["labels"], crop, mirrored, sides, self.min_visible)
             for part, crop in parts

@@ -3,6 +3,8 @@
 from keras import ops
 
 from keras_simmim.backend.types import Tensor
+from keras_simmim.boxes.areas import areas
+from keras_simmim.boxes.clip import clip
 
 
 def move_boxes(
@@ -15,11 +17,12 @@ def move_boxes(
 ) -> tuple[Tensor, Tensor]:
     """Say where objects lie in a crop of each image that is resized to the image's size.
 
-    Boxes are cut to their image first, and then to the crop.
+    Boxes are cut to their image first, and then to the crop. A box of label −2 stays, however
+    small its visible share is: what is left of a crowd is still no background.
 
     Args:
         boxes: (B, M, 4): left, top, right and bottom, in pixels.
-        labels: integers (B, M); −1 pads.
+        labels: integers (B, M); −1 pads, −2 is ignored by losses.
         crops: float32 (B, 4): top, left, height and width in pixels.
         mirrored: bool (B,), whether a crop is mirrored left to right.
         sides: height and width of the images and of the resized crops, in pixels.
@@ -47,18 +50,12 @@ def move_boxes(
     tops, lefts, heights, widths = (ops.reshape(crops[:, place], (-1, 1)) for place in range(4))
     starts = ops.stack([lefts, tops, lefts, tops], axis=-1)
     lengths = ops.stack([widths, heights, widths, heights], axis=-1)
-    whole = (_clip(ops.cast(boxes, "float32"), limits) - starts) * (limits / lengths)
+    whole = (clip(boxes, sides) - starts) * (limits / lengths)
     left, top, right, bottom = (whole[..., place] for place in range(4))
     opposite = ops.stack([width - right, top, width - left, bottom], axis=-1)
     whole = ops.where(ops.reshape(mirrored, (-1, 1, 1)), opposite, whole)
-    moved = _clip(whole, limits)
-    before, after = (each[..., 2:] - each[..., :2] for each in (whole, moved))
-    stays = ops.logical_and(labels != -1, ops.min(after, axis=-1) >= 1.0)
-    is_visible = ops.prod(after, axis=-1) >= min_visible * ops.prod(before, axis=-1)
-    stays = ops.logical_and(stays, is_visible)
+    moved = clip(whole, sides)
+    is_visible = areas(moved) >= min_visible * areas(whole)
+    has_sides = ops.all(moved[..., 2:] - moved[..., :2] >= 1.0, axis=-1)
+    stays = (labels != -1) & has_sides & (is_visible | (labels == -2))
     return ops.where(ops.expand_dims(stays, -1), moved, 0.0), ops.where(stays, labels, -1)
-
-
-def _clip(boxes: Tensor, limits: Tensor) -> Tensor:
-    """Cut boxes (…, 4) to an image whose right and lower sides are at `limits` (4,)."""
-    return ops.minimum(ops.maximum(boxes, 0.0), limits)

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import keras_simmim as ks
 
-for name in ("image_folder", "from_arrays", "from_tfds", "metered"):
+for name in ("image_folder", "from_arrays", "from_tfds", "metered", "coco"):
     try:
         getattr(ks.data, name)
     except ImportError as error:
@@ -28,6 +28,7 @@ for name in ("image_folder", "from_arrays", "from_tfds", "metered"):
         raise AssertionError(name)
 
 assert ks.data.RandomCrop(8).shape == ks.data.CenterCrop((8, 8)).shape == (8, 8)
+assert ks.data.WholeImage(8).shape == (8, 8)
 assert set(ks.data.__all__) <= set(dir(ks.data))
 
 

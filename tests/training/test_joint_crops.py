@@ -4,13 +4,10 @@ import keras
 import numpy as np
 import numpy_reference
 import pytest
-from compiled import compiled
 from keras import ops
 from PIL import Image
 
 import keras_simmim as ks
-from keras_simmim.training.largest_boxes import largest_boxes
-from keras_simmim.training.move_boxes import move_boxes
 
 pytestmark = pytest.mark.fast_on("torch")
 
@@ -27,9 +24,12 @@ GEOMETRIES = {
 }
 ALL = {"scale": (0.4, 2.5), "mosaic": 0.6, "mixup": 0.6, "color_jitter": 0.4, "seed": 3}
 # The same on TensorFlow, JAX and torch.
-GOLDEN_IMAGES = [[118.9747, 129.5625, 135.5555], [138.6719, 139.8042, 119.6429]]
-GOLDEN_BOXES = []
-GOLDEN_LABELS = []
+GOLDEN_IMAGES = [[17.6808, 17.6808], [38.3475, 32.5536]]
+GOLDEN_BOXES = [
+    [[28.4031, 6.2952, 53.0255, 41.7071], [0, 0, 0, 0]],
+    [[28.4031, 6.2952, 53.0255, 41.7071], [1.0893, 10.2651, 8.4508, 20.8137]],
+]
+GOLDEN_LABELS = [[0, -1], [0, -2]]
 
 
 def rendered(count=8, room=6):
@@ -111,7 +111,7 @@ def test_a_box_stays_on_its_object(name):
             assert not np.any(boxes[labels == -1])
             assert np.all(boxes >= 0)
             assert np.all(boxes <= [WIDTH, HEIGHT, WIDTH, HEIGHT])
-    assert kept >= (100 if "mosaic" in GEOMETRIES[name] else 25)
+    assert kept >= (100 if name == "mosaic" else 25)
 
 
 @pytest.mark.parametrize("name", ["crop", "flip", "zoom"])
@@ -165,9 +165,9 @@ def test_nothing_moves_unless_asked_to(images):
 
 def test_boxes_are_what_numpy_makes_of_the_draws():
     record, scale, ratio = rendered(), (0.3, 2.0), (0.5, 2.0)
-    record["labels"][2:4, 0] = -2
-    found = moved(record, step=5, scale=scale, ratio=ratio, min_visible=0.4, seed=7)
-    for number, draws in enumerate(uniform(7, 5, 8)):
+    record["labels"][3, 0] = -2
+    found = moved(record, step=4, scale=scale, ratio=ratio, min_visible=0.5, seed=7)
+    for number, draws in enumerate(uniform(7, 4, 8)):
         left, top, width, height = crop_of(draws, scale, ratio)
         box = record["boxes"][number, 0].astype("float64").reshape(2, 2)
         box = (box - [left, top]) * [WIDTH / width, HEIGHT / height]
@@ -175,7 +175,7 @@ def test_boxes_are_what_numpy_makes_of_the_draws():
             box[:, 0] = WIDTH - box[::-1, 0]
         clipped = np.clip(box, 0, [WIDTH, HEIGHT])
         area, remaining = (np.prod(each[1] - each[0]) for each in (box, clipped))
-        stays = remaining >= 0.4 * area
+        stays = remaining >= 0.5 * area
         expected = clipped.ravel() * stays
         np.testing.assert_allclose(found["boxes"][number, 0], expected, atol=1e-3)
         assert found["labels"][number, 0] == (record["labels"][number, 0] if stays else -1)
@@ -224,52 +224,18 @@ def test_mixed_images_have_the_boxes_of_both():
             np.testing.assert_allclose(box, expected, atol=1e-3)
 
 
-def test_the_largest_boxes_are_kept():
-    sides = np.float32([[3, 1, 0, 4, 2]])[..., None]
-    boxes = np.concatenate([sides * 0, sides], axis=-1).repeat(2, axis=-1)
-    boxes, labels = largest_boxes(
-        ops.convert_to_tensor(boxes), ops.convert_to_tensor([[7, 8, -1, -2, 9]]), count=3
-    )
-    np.testing.assert_array_equal(ops.convert_to_numpy(labels), [[-2, 7, 9]])
-    np.testing.assert_array_equal(ops.convert_to_numpy(boxes)[0, :, 3], [4, 3, 2])
+def test_a_mosaic_keeps_the_largest_boxes():
     record = rendered(room=2)
     found = moved(record, **STILL, mosaic=1.0)
-    areas = np.prod(found["boxes"][..., 2:] - found["boxes"][..., :2], axis=-1)
+    areas = np.prod(found["boxes"][..., 2:] - found["boxes"][..., :2], axis=-1).round()
     assert np.all(areas[:, 0] >= areas[:, 1])
     assert np.all(areas[:, 1] > 0)
-
-
-@pytest.mark.parametrize(
-    ("box", "min_visible", "expected"),
-    [
-        ([1, 0, 5, 4], 0.25, [0, 0, 2, 8]),  # a quarter of it is seen
-        ([1, 0, 5, 4], 0.26, None),
-        ([0, 0, 4, 4], 0.0, None),  # nothing
-        ([2, 1, 6, 3], 1.0, None),  # half of it
-        ([6, 1, 7, 1.4], 0.0, None),  # less than a pixel high
-        ([6, 1, 99, 3], 1.0, [4, 2, 8, 6]),  # cut to the image first, and whole then
-        ([7, 2, 6, 1], 0.0, None),  # its right side left of its left side
-    ],
-)
-def test_boxes_that_are_cut_away_are_dropped(box, min_visible, expected):
-    """The crop is the upper right quarter of an image of 8×8 pixels."""
-    boxes, labels = move_boxes(
-        ops.convert_to_tensor(np.float32([[box, box]])),
-        ops.convert_to_tensor(np.int32([[3, -1]])),
-        ops.convert_to_tensor(np.float32([[0, 4, 4, 4]])),
-        ops.zeros(1, "bool"),
-        (8, 8),
-        min_visible,
-    )
-    expected_labels = [[-1 if expected is None else 3, -1]]
-    np.testing.assert_array_equal(ops.convert_to_numpy(labels), expected_labels)
-    np.testing.assert_allclose(ops.convert_to_numpy(boxes), [[expected or [0] * 4, [0] * 4]])
 
 
 def test_every_backend_draws_these():
     record = rendered(count=2, room=2)
     record["labels"][1, 0] = -2
-    found = moved(record, step=7, **ALL)
+    found = moved(record, step=9, **ALL)
     np.testing.assert_array_equal(found["labels"], GOLDEN_LABELS)
     np.testing.assert_allclose(found["boxes"], GOLDEN_BOXES, atol=1e-3)
     np.testing.assert_allclose(found["images"][:, 8::20, 24, 1], GOLDEN_IMAGES, atol=1e-2)
@@ -309,101 +275,24 @@ def test_a_batch_may_be_empty_and_so_may_images_be_of_boxes():
 
 
 @pytest.mark.parametrize("kind", ["boxes", "masks"])
-def test_a_compiled_step_does_the_same(kind):
-    record, arguments = rendered(count=3), dict(ALL)
+def test_a_compiled_model_does_the_same(kind):
+    """On TensorFlow, of a batch whose size is not known while it is compiled."""
+    record, arguments = rendered(), dict(ALL)
     if kind == "masks":
         record = {"images": record["images"], "masks": record["images"][..., 0] // 200}
         arguments["mixup"] = 0.0
-    expected, layer = moved(record, 5, **arguments), JointCrops(**arguments)
-    record = {name: ops.convert_to_tensor(value) for name, value in record.items()}
-    found = compiled(lambda record, step: layer(record, step=step))(record, ops.array(5))
-    for name, value in expected.items():
-        np.testing.assert_allclose(ops.convert_to_numpy(found[name]), value, atol=1e-3)
-
-
-def test_it_takes_part_in_a_model():
-    record = rendered()
     inputs = {
         name: keras.Input(value.shape[1:], dtype=value.dtype.name, name=name)
         for name, value in record.items()
     }
-    outputs = JointCrops(**ALL)(inputs, step=4)
+    outputs = JointCrops(**arguments)(inputs, step=5)
     assert {name: output.shape for name, output in outputs.items()} == {
         name: (None, *value.shape[1:]) for name, value in record.items()
     }
-    found = keras.Model(inputs, outputs).predict_on_batch(record)
-    for name, value in moved(record, 4, **ALL).items():
-        np.testing.assert_allclose(found[name], value, atol=1e-3)
-
-
-def test_it_round_trips():
-    layer = JointCrops((0.2, 4.0), (0.5, 2.0), False, 0.4, 0.2, 0.5, 0.3, seed=7)
-    assert JointCrops.from_config(layer.get_config()).get_config() == layer.get_config()
-    assert keras.saving.get_registered_name(JointCrops) == "keras_simmim>JointCrops"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"scale": (0, 1)}, ValueError, "scale must satisfy 0 < low <= high"),
-        ({"ratio": (2, 1)}, ValueError, "ratio must satisfy 0 < low <= high"),
-        ({"flip": 1}, TypeError, "flip must be True or False, got 1"),
-        ({"color_jitter": 1.5}, ValueError, "color_jitter must be from 0 to 1, got 1.5"),
-        ({"mosaic": -1}, ValueError, "mosaic must be from 0 to 1, got -1"),
-        ({"mixup": 2}, ValueError, "mixup must be from 0 to 1, got 2"),
-        ({"min_visible": 1.1}, ValueError, "min_visible must be from 0 to 1, got 1.1"),
-        ({"seed": -1}, ValueError, "seed must be an integer with 0 <= seed"),
-    ],
-)
-def test_arguments_out_of_range_are_refused(arguments, error, message):
-    with pytest.raises(error, match=message):
-        JointCrops(**arguments)
-
-
-@pytest.mark.parametrize(
-    ("shapes", "message"),
-    [
-        ({"masks": (2, 8, 8)}, r"record must have images, and either .*got \['masks'\]"),
-        ({"images": (2, 8, 8, 3)}, r"either masks or boxes and labels, got \['images'\]"),
-        ({"images": (2, 8, 8, 3), "boxes": (2, 5, 4)}, r"got \['boxes', 'images'\]"),
-        (
-            {"images": (2, 8, 8, 3), "masks": (2, 8, 8), "boxes": (2, 5, 4), "labels": (2, 5)},
-            r"got \['boxes', 'images', 'labels', 'masks'\]",
-        ),
-        ({"images": (8, 8, 3), "masks": (8, 8)}, r"images must be \(B, H, W, C\), got \(8, 8, 3"),
-        (
-            {"images": (2, 8, 8, 3), "masks": (2, 8, 9)},
-            r"masks must be \(2, 8, 8\) .*got \(2, 8, 9\)",
-        ),
-        (
-            {"images": (2, 8, 8, 3), "masks": (2, 8, 8, 1)},
-            r"masks must be \(2, 8, 8\) .*got \(2, 8, 8, 1\)",
-        ),
-        (
-            {"images": (2, 8, 8, 3), "boxes": (2, 5, 5), "labels": (2, 5)},
-            r"boxes must be \(B, M, 4\) with M at least 1, got \(2, 5, 5\)",
-        ),
-        (
-            {"images": (2, 8, 8, 3), "boxes": (3, 5, 4), "labels": (3, 5)},
-            r"boxes must be \(2, 5, 4\) .*got \(3, 5, 4\)",
-        ),
-        (
-            {"images": (2, 8, 8, 3), "boxes": (2, 5, 4), "labels": (2, 4)},
-            r"labels must be \(2, 5\) .*got \(2, 4\)",
-        ),
-        (
-            {"images": (2, 8, 8, 2), "masks": (2, 8, 8)},
-            "color_jitter needs images of 1 or 3 channels, got 2",
-        ),
-    ],
-)
-def test_records_that_do_not_fit_are_refused(shapes, message):
-    record = {name: np.zeros(shape, "int32") for name, shape in shapes.items()}
-    with pytest.raises(ValueError, match=message):
-        JointCrops(color_jitter=0.1)(record, step=0)
-
-
-def test_masks_are_not_mixed():
-    record = {"images": np.zeros((2, 8, 8, 3), "uint8"), "masks": np.zeros((2, 8, 8), "int32")}
-    with pytest.raises(ValueError, match=r"mixup must be 0 for masks, .*got 0.5"):
-        JointCrops(mixup=0.5)(record, step=0)
+    model = keras.Model(inputs, outputs)
+    model.compile(jit_compile=keras.backend.backend() != "torch")
+    found = model.predict(record, batch_size=4, verbose=0)
+    for half in (slice(4), slice(4, 8)):
+        part = {name: value[half] for name, value in record.items()}
+        for name, value in moved(part, 5, **arguments).items():
+            np.testing.assert_allclose(found[name][half], value, atol=1e-3)

@@ -83,9 +83,10 @@ def segmentation_folder(
         image_size, batch_size, training=training, seed=seed, dense=True, **shared
     )
     names = None if class_names is None else arguments.as_names("class_names", class_names)
+    images, masks = arguments.as_path("images", images), arguments.as_path("masks", masks)
     unreadable: dict[str, str] = {}
     found = {
-        name: _by_stem(arguments.as_path(name, folder), name, unreadable)
+        name: _by_stem(folder, name, unreadable)
         for name, folder in (("images", images), ("masks", masks))
     }
     pairs = [

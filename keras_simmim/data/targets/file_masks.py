@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from keras_simmim.data.geometry.crop_mask import crop_mask
@@ -29,7 +30,7 @@ class FileMasks(Targets):
     def of_crop(self, record: Any, shape: tf.Tensor, drawn: DrawnCrop) -> tuple[tf.Tensor, ...]:
         """Return the crop of the mask of an index."""
         path = self.encoded_paths[record]
-        mask = tf.numpy_function(read_mask, (path, shape[:2]), tf.uint8)
+        mask = tf.numpy_function(_read, (path, shape[:2]), tf.uint8)
         return (crop_mask(drawn, tf.ensure_shape(mask, (None, None))),)
 
     def why_broken(self, index: int, shape: tuple[int, int]) -> str | None:
@@ -42,3 +43,8 @@ class FileMasks(Targets):
         except ValueError as error:
             return f"its mask {path!r} {error}"
         return None
+
+
+def _read(path: bytes | np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """Return the mask of a path, which TensorFlow gives as bytes or, eagerly, as an array."""
+    return read_mask(np.asarray(path).item(), shape)
