@@ -8,8 +8,8 @@ from keras_simmim.heads.head import Head
 from keras_simmim.heads.projector import Projector
 from keras_simmim.heads.proposals import Proposals
 from keras_simmim.heads.reconstruction_head import ReconstructionHead
-from keras_simmim.heads.ssd_head import SSDHead
 from keras_simmim.heads.rpn_head import RPNHead
+from keras_simmim.heads.ssd_head import SSDHead
 from keras_simmim.heads.transformer_head import TransformerHead
 from keras_simmim.heads.unet_decoder import UNetDecoder
 from keras_simmim.heads.yolo_head import YOLOHead

@@ -145,7 +145,7 @@ class FasterRCNN(ObjectDetector):
         regions, valid = self.proposals(*self.rpn_head(levels), ops.array(self.anchors))
         scores, offsets = self.box_head(levels, regions)
         boxes = clip(decode_offsets(offsets, regions), self.image_size)
-        scores = ops.softmax(scores)[..., : self.num_classes]
+        scores = ops.softmax(scores)[..., 1:]
         return boxes, ops.where(ops.expand_dims(valid, -1), scores, 0.0)
 
     def box_losses(
@@ -159,7 +159,6 @@ class FasterRCNN(ObjectDetector):
             *self.proposals(objectness, offsets, starts),
             boxes,
             labels,
-            self.num_classes,
             self.step,
             self.seed,
         )
