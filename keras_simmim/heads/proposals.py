@@ -57,7 +57,8 @@ class Proposals(keras.layers.Layer):
                 raise ValueError(f"{name} must be a positive integer, got {value!r}.")
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be from 0 to 1, got {threshold!r}.")
-        self.image_size = tuple(image_size)
+        height, width = image_size
+        self.image_size = (height, width)
         self.count = count
         self.candidates = candidates
         self.threshold = float(threshold)

@@ -155,14 +155,10 @@ class FasterRCNN(ObjectDetector):
         levels, starts = self.levels(features), ops.array(self.anchors)
         objectness, offsets = self.rpn_head(levels)
         first = proposal_losses(objectness, offsets, starts, boxes, labels, self.step, self.seed)
-        regions = sample_regions(
-            *self.proposals(objectness, offsets, starts),
-            boxes,
-            labels,
-            self.step,
-            self.seed,
-        )
-        return {**first, **region_losses(*self.box_head(levels, regions.boxes), regions)}
+        regions, valid = self.proposals(objectness, offsets, starts)
+        sampled = sample_regions(regions, valid, boxes, labels, self.step, self.seed)
+        scores, offsets = self.box_head(levels, sampled.boxes)
+        return {**first, **region_losses(scores, offsets, sampled)}
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
