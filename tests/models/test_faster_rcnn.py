@@ -168,6 +168,18 @@ def test_a_saved_detector_takes_the_step_that_it_would_have_taken(images, truth,
     }
 
 
+def test_raw_outputs_are_of_the_best_regions_and_hold_those_that_are_kept(images):
+    model = detector()
+    features = model.features(images)
+    raw = {name: ops.convert_to_numpy(each) for name, each in model.raw_outputs(features).items()}
+    assert raw["embedding"].shape == (3, 8)
+    assert raw["candidates"].shape == (3, 48, 4)
+    assert raw["candidate_scores"].shape == (3, 48, 2)
+    for image, boxes in enumerate(ops.convert_to_numpy(model.candidates(features)[0])):
+        distances = np.abs(boxes[:, None] - raw["candidates"][image]).max(-1).min(-1)
+        assert distances.max() < 1e-3
+
+
 def test_half_precision_trains(images, truth):
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
