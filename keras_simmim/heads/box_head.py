@@ -91,7 +91,7 @@ class BoxHead(keras.layers.Layer):
             boxes: float32 (B, R, 4), in pixels and within the image. No gradient passes to them.
 
         Returns:
-            The scores of the classes and, last, of the background before the softmax, float32
+            The scores of the background and then of the classes before the softmax, float32
             (B, R, K + 1), and offsets from the regions, float32 (B, R, 4).
         """
         regions = roi_align(maps, self.strides, boxes, self.region_size)

@@ -9,6 +9,7 @@ from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.boxes.clip import clip
 from keras_simmim.boxes.non_maximum_suppression import non_maximum_suppression
 from keras_simmim.boxes.offsets import UNSCALED, decode_offsets
+from keras_simmim.layers.take_rows import take_rows
 
 # Sides of a region, in pixels, that there is something to see in.
 _SHORTEST = 1.0
@@ -57,19 +58,24 @@ class Proposals(keras.layers.Layer):
                 raise ValueError(f"{name} must be a positive integer, got {value!r}.")
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be from 0 to 1, got {threshold!r}.")
-        self.image_size = tuple(image_size)
+        height, width = image_size
+        self.image_size = (height, width)
         self.count = count
         self.candidates = candidates
         self.threshold = float(threshold)
         self.built = True
 
-    def call(self, objectness: Tensor, offsets: Tensor, anchors: Tensor) -> tuple[Tensor, Tensor]:
+    def call(
+        self, objectness: Tensor, offsets: Tensor, anchors: Tensor, suppress: bool = True
+    ) -> tuple[Tensor, Tensor]:
         """Choose regions. No gradient passes.
 
         Args:
             objectness: float32 (B, N), before the sigmoid.
             offsets: float32 (B, N, 4), from the anchors, not divided by variances.
             anchors: float32 (N, 4), in pixels.
+            suppress: whether boxes that overlap a better one go; else the best `candidates` are
+                what is returned, and P is their number.
 
         Returns:
             float32 (B, P, 4), in pixels and within the image, by falling objectness; and bool
@@ -78,6 +84,9 @@ class Proposals(keras.layers.Layer):
         boxes = clip(decode_offsets(offsets, anchors, UNSCALED), self.image_size)
         seen = ops.all(boxes[..., 2:] - boxes[..., :2] >= _SHORTEST, axis=-1)
         scores = ops.where(seen, ops.sigmoid(objectness), 0.0)
+        if not suppress:
+            scores, rows = ops.top_k(scores, self._size(scores, suppress))
+            return take_rows(boxes, ops.cast(rows, "int32")), scores > 0.0
         found = non_maximum_suppression(
             boxes,
             ops.expand_dims(scores, -1),
@@ -88,9 +97,15 @@ class Proposals(keras.layers.Layer):
         )
         return found["boxes"], found["labels"] >= 0
 
-    def compute_output_spec(self, objectness: Any, offsets: Any, anchors: Any) -> tuple[Any, Any]:
+    def _size(self, objectness: Any, suppress: bool) -> int:
+        """Count the boxes that are returned of an image."""
+        return self.count if suppress else min(self.candidates, objectness.shape[1])
+
+    def compute_output_spec(
+        self, objectness: Any, offsets: Any, anchors: Any, suppress: bool = True
+    ) -> tuple[Any, Any]:
         """Return the symbols of the regions and of whether they are any."""
-        shape = (objectness.shape[0], self.count)
+        shape = (objectness.shape[0], self._size(objectness, suppress))
         return (
             keras.KerasTensor((*shape, 4), dtype="float32"),
             keras.KerasTensor(shape, dtype="bool"),

@@ -141,11 +141,26 @@ class FasterRCNN(ObjectDetector):
 
     def candidates(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the proposals as corrected (B, P, 4), and their probabilities (B, P, K)."""
+        return self._second_look(features, suppress=True)
+
+    def raw_outputs(self, features: list[Tensor]) -> dict[str, Tensor]:
+        """Give "candidates" and their "candidate_scores" of four times as many proposals.
+
+        They are the best ones, however much they overlap: nothing is suppressed at either look.
+        """
+        boxes, scores = self._second_look(features, suppress=False)
+        outputs = super(ObjectDetector, self).outputs(features)
+        return {**outputs, "candidates": boxes, "candidate_scores": scores}
+
+    def _second_look(self, features: list[Tensor], suppress: bool) -> tuple[Tensor, Tensor]:
+        """Return regions as corrected, and their probabilities; see `Proposals` for `suppress`."""
         levels = self.levels(features)
-        regions, valid = self.proposals(*self.rpn_head(levels), ops.array(self.anchors))
+        objectness, offsets = self.rpn_head(levels)
+        starts = ops.array(self.anchors)
+        regions, valid = self.proposals(objectness, offsets, starts, suppress=suppress)
         scores, offsets = self.box_head(levels, regions)
         boxes = clip(decode_offsets(offsets, regions), self.image_size)
-        scores = ops.softmax(scores)[..., : self.num_classes]
+        scores = ops.softmax(scores)[..., 1:]
         return boxes, ops.where(ops.expand_dims(valid, -1), scores, 0.0)
 
     def box_losses(
@@ -155,15 +170,10 @@ class FasterRCNN(ObjectDetector):
         levels, starts = self.levels(features), ops.array(self.anchors)
         objectness, offsets = self.rpn_head(levels)
         first = proposal_losses(objectness, offsets, starts, boxes, labels, self.step, self.seed)
-        regions = sample_regions(
-            *self.proposals(objectness, offsets, starts),
-            boxes,
-            labels,
-            self.num_classes,
-            self.step,
-            self.seed,
-        )
-        return {**first, **region_losses(*self.box_head(levels, regions.boxes), regions)}
+        regions, valid = self.proposals(objectness, offsets, starts)
+        sampled = sample_regions(regions, valid, boxes, labels, self.step, self.seed)
+        scores, offsets = self.box_head(levels, sampled.boxes)
+        return {**first, **region_losses(scores, offsets, sampled)}
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""

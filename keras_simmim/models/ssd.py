@@ -17,6 +17,7 @@ from keras_simmim.boxes.offsets import decode_offsets, encode_offsets
 from keras_simmim.heads import SSDHead
 from keras_simmim.layers.take_rows import take_rows
 from keras_simmim.models.object_detector import ObjectDetector
+from keras_simmim.objectives.smooth_l1 import smooth_l1
 
 _SCALES, _RATIOS = (3.0, 3.0 * 2**0.5), (0.5, 1.0, 2.0)
 
@@ -139,9 +140,8 @@ class SSD(ObjectDetector):
         match = match_by_overlap(starts, boxes, labels)
         truth = [boxes, ops.cast(ops.expand_dims(labels, -1), "float32")]
         truth = take_rows(ops.concatenate(truth, axis=-1), match.indices)
-        distances = ops.abs(offsets - encode_offsets(truth[..., :4], starts))
-        smooth = ops.where(distances < 1.0, 0.5 * ops.square(distances), distances - 0.5)
-        lost = ops.where(match.positive, ops.sum(smooth, axis=-1), 0.0)
+        errors = offsets - encode_offsets(truth[..., :4], starts)
+        lost = ops.where(match.positive, ops.sum(smooth_l1(errors), axis=-1), 0.0)
 
         surprise = -ops.log_softmax(logits)
         negative = hard_negatives(surprise[..., 0], match.positive, match.negative)

@@ -20,7 +20,7 @@ class RegionSample(NamedTuple):
 
     Attributes:
         boxes: float32 (B, R, 4), in pixels.
-        labels: int32 (B, R), a class, or their number K for the background.
+        labels: int32 (B, R), 0 for the background, 1 for the first class.
         offsets: float32 (B, R, 4), of the true box from the region.
         counts: float32 (B, R), 1, or 0 where there are too few.
     """
@@ -36,7 +36,6 @@ def sample_regions(
     valid: Tensor,
     boxes: Tensor,
     labels: Tensor,
-    num_classes: int,
     step: Tensor | int,
     seed: int = 0,
     count: int = 64,
@@ -50,7 +49,6 @@ def sample_regions(
         valid: bool (B, P), whether a region is any.
         boxes: float32 (B, M, 4), the true boxes, in pixels, within the image.
         labels: int32 (B, M): −1 pads, −2 is an ignored box.
-        num_classes: number of classes K.
         step: int32 scalar that the sample is drawn from, with the seed.
         seed: 0 ≤ seed < 2³¹.
         count: regions R of an image.
@@ -67,7 +65,7 @@ def sample_regions(
 
     regions = ops.array([[[0.0, 0.0, 8.0, 6.0], [8.0, 8.0, 16.0, 16.0]]])
     boxes, labels = ops.array([[[0.0, 0.0, 8.0, 8.0]]]), ops.array([[1]], "int32")
-    found = sample_regions(regions, ops.ones((1, 2), "bool"), boxes, labels, 3, step=0, count=4)
+    found = sample_regions(regions, ops.ones((1, 2), "bool"), boxes, labels, step=0, count=4)
     sorted(ops.convert_to_numpy(found.counts)[0])   # [0, 1, 1, 1]
     ```
     """
@@ -78,7 +76,7 @@ def sample_regions(
     negative = ops.logical_and(match.negative, valid)
     rows, counts = sample(positive, negative, count, _SHARE, seed, step)
     truth = take_rows(ops.expand_dims(labels, -1), match.indices)[..., 0]
-    truth = ops.expand_dims(ops.where(positive, truth, num_classes), -1)
+    truth = ops.expand_dims(ops.where(positive, truth + 1, 0), -1)
     offsets = encode_offsets(take_rows(boxes, match.indices), regions)
     sampled = RegionSample(
         take_rows(regions, rows), take_rows(truth, rows)[..., 0], take_rows(offsets, rows), counts
@@ -92,7 +90,7 @@ def region_losses(
     """Measure the cross-entropy of classes, and smooth L1 of the offsets where there is an object.
 
     Args:
-        scores: float32 (B, R, K + 1), before the softmax, the background last.
+        scores: float32 (B, R, K + 1), before the softmax, the background first.
         offsets: float32 (B, R, 4).
         regions: the sample that they were predicted for.
 
@@ -107,7 +105,7 @@ def region_losses(
     from keras import ops
     from keras_simmim.objectives.region_losses import RegionSample, region_losses
 
-    offsets, labels = ops.zeros((1, 2, 4)), ops.array([[0, 3]], "int32")
+    offsets, labels = ops.zeros((1, 2, 4)), ops.array([[1, 0]], "int32")
     regions = RegionSample(offsets, labels, offsets + 2.0, ops.ones((1, 2)))
     losses = region_losses(ops.zeros((1, 2, 4)), offsets, regions)
     losses["box_loss"]   # ([6], [2])
@@ -115,7 +113,7 @@ def region_losses(
     """
     counts = regions.counts
     entropy = ops.sparse_categorical_crossentropy(regions.labels, scores, from_logits=True)
-    is_object = ops.cast(regions.labels < scores.shape[-1] - 1, "float32")
+    is_object = ops.cast(regions.labels > 0, "float32")
     distance = ops.sum(smooth_l1(offsets - regions.offsets), axis=-1)
     sizes = ops.sum(counts, axis=-1)
     return {

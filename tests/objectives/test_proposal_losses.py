@@ -63,7 +63,7 @@ def test_the_sample_is_bounded_and_half_positive():
 def test_regions_are_true_boxes_and_proposals_that_overlap_them():
     regions = np.float32([[[0, 0, 8, 5], [0, 0, 8, 3], [20, 0, 28, 8], [0, 0, 0, 0]]] * 2)
     valid = np.array([[True, True, True, False]] * 2)
-    found = sample_regions(regions, valid, BOXES, LABELS, 3, step=0, count=16)
+    found = sample_regions(regions, valid, BOXES, LABELS, step=0, count=16)
     boxes, labels, offsets, counts = map(ops.convert_to_numpy, found)
     assert boxes.shape == (2, 16, 4)
     taken = [
@@ -71,8 +71,8 @@ def test_regions_are_true_boxes_and_proposals_that_overlap_them():
         for each in zip(boxes, labels, counts, strict=True)
     ]
     # The third region lies in the ignored box, the fourth is none, nor is what pads.
-    first = {(0, 0, 8, 8, 1), (0, 0, 8, 5, 1), (0, 0, 8, 3, 3)}
-    assert taken == [first, {(0, 0, 8, 5, 3), (0, 0, 8, 3, 3), (20, 0, 28, 8, 3)}]
+    first = {(0, 0, 8, 8, 2), (0, 0, 8, 5, 2), (0, 0, 8, 3, 0)}
+    assert taken == [first, {(0, 0, 8, 5, 0), (0, 0, 8, 3, 0), (20, 0, 28, 8, 0)}]
     assert counts.sum() == 6
     moved = {tuple(b): o for b, o, n in zip(boxes[0], offsets[0], counts[0], strict=True) if n}
     np.testing.assert_allclose(moved[0, 0, 8, 8], 0, atol=1e-6)
@@ -82,10 +82,8 @@ def test_regions_are_true_boxes_and_proposals_that_overlap_them():
 
 def test_a_quarter_of_the_regions_are_positive():
     regions = np.repeat(np.float32([[[0, 0, 8, 8], [8, 8, 16, 16]]]), 20, axis=1)
-    found = sample_regions(
-        regions, np.ones((1, 40), bool), BOXES[:1], LABELS[:1], 3, step=5, count=16
-    )
-    assert ops.convert_to_numpy(found.labels)[0].tolist() == [1] * 4 + [3] * 12
+    found = sample_regions(regions, np.ones((1, 40), bool), BOXES[:1], LABELS[:1], step=5, count=16)
+    assert ops.convert_to_numpy(found.labels)[0].tolist() == [2] * 4 + [0] * 12
     assert ops.convert_to_numpy(found.counts).all()
 
 
@@ -94,7 +92,7 @@ def test_classes_and_borders():
     scores = generator.normal(size=(2, 3, 4)).astype("float32")
     offsets = generator.normal(size=(2, 3, 4)).astype("float32")
     targets = generator.normal(size=(2, 3, 4)).astype("float32")
-    labels = np.int32([[2, 3, 0], [3, 3, 1]])
+    labels = np.int32([[3, 0, 1], [0, 0, 2]])
     counts = np.float32([[1, 1, 0], [1, 1, 1]])
     regions = RegionSample(*map(ops.array, (targets, labels, targets, counts)))
     losses = numbers(region_losses(ops.array(scores), ops.array(offsets), regions))
@@ -103,7 +101,7 @@ def test_classes_and_borders():
         count, label = counts[image, place], labels[image, place]
         shares = np.exp(scores[image, place]) / np.exp(scores[image, place]).sum()
         entropy[image] -= count * np.log(shares[label])
-        if label < 3:
+        if label > 0:
             errors = offsets[image, place] - targets[image, place]
             distance[image] += count * sum(smooth(each, 1) for each in errors)
     for name, expected in (("class_loss", entropy), ("box_loss", distance)):
