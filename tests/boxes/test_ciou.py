@@ -31,7 +31,7 @@ def gradient(function, values):
         case "jax":
             import jax
 
-            return np.array(jax.grad(lambda x: ops.sum(function(x)))(ops.array(values)))
+            return np.array(jax.jit(jax.grad(lambda x: ops.sum(function(x))))(ops.array(values)))
 
 
 def parts(box, other):
@@ -47,6 +47,7 @@ def parts(box, other):
     return overlap - (between**2).sum() / diagonal, proportion, weight
 
 
+@pytest.mark.fast_on("torch")
 @given(st.integers(0, 2**31))
 def test_values_and_gradients_of_random_boxes(seed):
     generator = np.random.default_rng(seed)
@@ -71,16 +72,16 @@ def test_values_and_gradients_of_random_boxes(seed):
     np.testing.assert_allclose(found, slopes, atol=1e-4)
 
 
-@pytest.mark.parametrize("box", [[3, 3, 3, 3], [3, 1, 3, 9], [1, 3, 9, 3], [5, 5, 2, 1]])
-@pytest.mark.parametrize("other", [[3, 3, 3, 3], [3, 1, 3, 9], [0, 0, 8, 8], [90, 90, 90, 95]])
-def test_boxes_without_area_have_bounded_gradients(box, other):
-    box, other = np.array([box], "float32"), np.array([other], "float32")
-    value = ops.convert_to_numpy(ciou(box, other))
-    slope = gradient(lambda x: ciou(x, ops.array(other)), box)
-    assert np.isfinite(value).all()
-    assert np.abs(value).max() <= 4
-    assert np.isfinite(slope).all()
-    assert np.abs(slope).max() < 1000
+def test_boxes_without_area_have_bounded_gradients():
+    boxes = [[3, 3, 3, 3], [3, 1, 3, 9], [1, 3, 9, 3], [5, 5, 2, 1]]
+    others = [[3, 3, 3, 3], [3, 1, 3, 9], [0, 0, 8, 8], [90, 90, 90, 95]]
+    boxes = np.array(boxes, "float32").repeat(4, axis=0)
+    others = np.tile(np.array(others, "float32"), (4, 1))
+    value = ops.convert_to_numpy(ciou(boxes, others))
+    slope = gradient(lambda x: ciou(x, ops.array(others)), boxes)
+    # IoU, d²/c² and v are at most 1 each.
+    assert (np.abs(value) <= 2).all()
+    assert (np.abs(slope) < 1000).all()
 
 
 def test_a_box_is_like_itself():

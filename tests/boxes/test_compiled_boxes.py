@@ -63,6 +63,7 @@ def suppression(boxes, predicted, labels, anchors, centers):
 FUNCTIONS = [matching, by_task, negatives, sampling, offsets, overlaps, regions, suppression]
 
 
+@pytest.mark.fast_on("tensorflow")
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_compiled_is_as_eager(function):
     if function is suppression and keras.backend.backend() == "torch":

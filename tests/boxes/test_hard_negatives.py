@@ -16,6 +16,7 @@ def chosen(losses, positive, negative, **arguments):
     )
 
 
+@pytest.mark.fast_on("torch")
 @given(st.integers(0, 2**31), st.integers(0, 8))
 def test_random_losses(seed, minimum):
     generator = np.random.default_rng(seed)

@@ -12,6 +12,7 @@ from keras_simmim.boxes.areas import areas
 from keras_simmim.boxes.iou import coverage, iou
 
 
+@pytest.mark.fast_on("torch")
 @given(st.integers(0, 2**31))
 def test_overlaps_of_random_boxes(seed):
     generator = np.random.default_rng(seed)

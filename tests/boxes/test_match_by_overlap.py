@@ -45,6 +45,7 @@ def reference(anchors, boxes, labels, high, low, force):
     return result
 
 
+@pytest.mark.fast_on("torch")
 @given(st.integers(0, 2**31), st.sampled_from([(0.5, 0.5), (0.4, 0.2), (0.7, 0.3)]), st.booleans())
 def test_random_boxes(seed, thresholds, force):
     high, low = thresholds

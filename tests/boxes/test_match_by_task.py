@@ -2,6 +2,7 @@
 
 import box_reference
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
@@ -49,6 +50,7 @@ def reference(scores, predicted, boxes, labels, candidates):
     return result, targets
 
 
+@pytest.mark.fast_on("torch")
 @given(st.integers(0, 2**31), st.sampled_from([1, 3, 10]))
 def test_random_predictions(seed, candidates):
     generator = np.random.default_rng(seed)

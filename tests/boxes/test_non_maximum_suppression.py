@@ -41,6 +41,7 @@ def check(result, boxes, scores, **arguments):
         assert result["boxes"][image].tolist() == rows
 
 
+@pytest.mark.fast_on("torch")
 @given(
     st.integers(0, 2**31),
     st.sampled_from([(0.5, 0.05, 10, 300), (0.3, 0.4, 100, 40), (0.1, 0.0, 5, 25)]),

@@ -5,6 +5,7 @@ import math
 import box_reference
 import keras
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
@@ -13,6 +14,7 @@ from keras_simmim.boxes.clip import clip
 from keras_simmim.boxes.offsets import VARIANCES, decode_offsets, encode_offsets
 
 
+@pytest.mark.fast_on("torch")
 @given(st.integers(0, 2**31))
 def test_offsets_of_random_boxes(seed):
     generator = np.random.default_rng(seed)
@@ -40,9 +42,8 @@ def test_offsets_of_random_boxes(seed):
     np.testing.assert_allclose(ops.convert_to_numpy(by_keras), expected, rtol=1e-4, atol=1e-4)
     # Proposals are anchors of each image.
     both = np.stack([anchors, anchors])
-    np.testing.assert_array_equal(
-        ops.convert_to_numpy(encode_offsets(boxes, both)), ops.convert_to_numpy(result)
-    )
+    again = ops.convert_to_numpy(encode_offsets(boxes, both))
+    np.testing.assert_allclose(again, ops.convert_to_numpy(result), rtol=1e-4, atol=1e-4)
 
 
 def test_sides_grow_at_most_as_in_torchvision():

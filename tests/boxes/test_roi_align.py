@@ -46,6 +46,7 @@ def pooled(levels, strides, boxes, **arguments):
     return ops.convert_to_numpy(roi_align([*map(ops.array, levels)], strides, boxes, **arguments))
 
 
+@pytest.mark.fast_on("torch")
 @given(st.integers(0, 2**31), st.sampled_from([(7, 2), (3, 1), (2, 3)]))
 def test_one_level(seed, shape):
     size, sampling = shape
@@ -58,6 +59,7 @@ def test_one_level(seed, shape):
         np.testing.assert_allclose(result[image, row], expected, atol=1e-5)
 
 
+@pytest.mark.fast_on("torch")
 @given(st.integers(0, 2**31))
 def test_each_region_is_read_from_the_level_of_its_size(seed):
     generator = np.random.default_rng(seed)

@@ -14,6 +14,7 @@ def sampled(positive, negative, count, share, seed=0, step=0):
     return ops.convert_to_numpy(rows), ops.convert_to_numpy(weights)
 
 
+@pytest.mark.fast_on("torch")
 @given(st.integers(0, 2**31 - 1), st.integers(0, 1000), st.sampled_from([(8, 0.25), (30, 0.5)]))
 def test_random_masks(seed, step, size):
     count, share = size
