@@ -38,16 +38,13 @@ def as_image_model(model: keras.Model, mean: Values = None, std: Values = None) 
     return model
 
 
-def network(model: ImageModel, raw: bool = False) -> keras.Model:
+def network(model: ImageModel) -> keras.Model:
     """Make a functional model of the unmasked path, on the model's own weights.
 
-    Args:
-        model: from `as_image_model`.
-        raw: see `ImageModel.exported`.
-
     Returns:
-        A model from float32 pixels of 0–255 (B, H, W, C), "images", to what is `exported`: such as
-        float32 "embedding" (B, D) and, where there is a classifier, "probabilities" (B, K).
+        A model from float32 pixels of 0–255 (B, H, W, C), "images", to what is `exported` with
+        `raw=True`: such as float32 "embedding" (B, D) and, where there is a classifier,
+        "probabilities" (B, K).
     """
     images = keras.Input(model.backbone.image_shape, dtype="float32", name="images")
-    return keras.Model(images, model.exported(images, raw), name="network")
+    return keras.Model(images, model.exported(images, raw=True), name="network")

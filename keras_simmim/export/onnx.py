@@ -90,9 +90,7 @@ def write_onnx(model: ImageModel, path: Path) -> None:
     with warnings.catch_warnings():
         # Keras asks whether NumPy still has `object`.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
-        network(model, raw=True).export(
-            str(path), format="onnx", verbose=False, input_signature=[pixels]
-        )
+        network(model).export(str(path), format="onnx", verbose=False, input_signature=[pixels])
 
 
 class Erfc:

@@ -14,7 +14,7 @@ from keras_simmim.data.geometry.center_crop import CenterCrop
 from keras_simmim.data.geometry.whole_image import WholeImage
 from keras_simmim.export.fresh_process import on_tensorflow
 from keras_simmim.export.model_card import write_card
-from keras_simmim.export.network import Values, as_image_model, network
+from keras_simmim.export.network import Values, as_image_model
 from keras_simmim.export.versions import check_version, publish
 from keras_simmim.models.image_model import ImageModel
 
@@ -142,11 +142,10 @@ def write_version(
     from keras_simmim.export.warmup import write_warmup
 
     height, width, channels = model.backbone.image_shape
-    signatures = model.signatures
     crop = (WholeImage if model.sees_whole else CenterCrop)((height, width))
-    write_signatures(network(model), str(path), signatures, crop, class_names, max_pixels)
+    write_signatures(model, str(path), crop, class_names, max_pixels)
     if warmup_images is not None:
-        write_warmup(path, name, warmup_images, signatures, takes_bytes(channels), crop)
+        write_warmup(path, name, warmup_images, model.signatures, takes_bytes(channels), crop)
 
 
 def _class_names(model: ImageModel, given: Sequence[str] | None) -> list[str] | None:

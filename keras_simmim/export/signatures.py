@@ -1,13 +1,13 @@
 """The graph that a server runs: its signatures, their names, and the files of a SavedModel."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-import keras
 import tensorflow as tf
 
 from keras_simmim.data.geometry.crop_arguments import Crop
 from keras_simmim.export.answers import Outputs, answer
 from keras_simmim.export.decoding import decode_batch
+from keras_simmim.models.image_model import ImageModel
 
 
 def takes_bytes(channels: int) -> bool:
@@ -16,31 +16,25 @@ def takes_bytes(channels: int) -> bool:
 
 
 def write_signatures(
-    network: keras.Model,
-    path: str,
-    signatures: Mapping[str, Sequence[str]],
-    crop: Crop,
-    class_names: list[str] | None,
-    max_pixels: int,
+    model: ImageModel, path: str, crop: Crop, class_names: list[str] | None, max_pixels: int
 ) -> None:
-    """Write the SavedModel of a network, with its signatures.
+    """Write the SavedModel of what a model says that it answers with.
 
     Args:
-        network: from `network`, on the TensorFlow backend.
+        model: on the TensorFlow backend.
         path: of the new folder.
-        signatures: what each answers with; see `ImageModel.signatures`.
-        crop: what the network sees of an encoded image.
+        crop: what the model sees of an encoded image.
         class_names: by class, None where there are none.
         max_pixels: most pixels of an encoded image.
     """
-    image_shape = tuple(network.input_shape[1:])
+    image_shape = model.backbone.image_shape
     pixels = tf.TensorSpec((None, *image_shape), tf.uint8, name="images")
     contents = tf.TensorSpec((None,), tf.string, name="image_bytes")
 
     def forward(images: tf.Tensor) -> Outputs:
         # A server does not compare what it is sent with the signature.
         images = tf.ensure_shape(images, pixels.shape)
-        return network(tf.cast(images, tf.float32), training=False)
+        return model.exported(tf.cast(images, tf.float32))
 
     # One graph that all signatures call: the file holds it once.
     run = _traced(forward, pixels)
@@ -62,7 +56,7 @@ def write_signatures(
     has_bytes = takes_bytes(image_shape[-1])
     functions = {
         signature: (of_bytes if has_bytes and signature != "images" else of_pixels)(names)
-        for signature, names in signatures.items()
+        for signature, names in model.signatures.items()
     }
     module = tf.Module()
     # What the graph reads, and nothing else: no optimizer, no head that only trains.
