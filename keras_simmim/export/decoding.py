@@ -6,38 +6,40 @@ claims, so that a small file cannot ask for gigabytes.
 
 import tensorflow as tf
 
-from keras_simmim.data.geometry.center_crop import CenterCrop
+from keras_simmim.data.geometry.crop_arguments import Crop
 from keras_simmim.data.pipeline.cropping import crop_image
 from keras_simmim.data.reading.encoded_image import EncodedImage
 
 
 def decode_batch(
-    contents: tf.Tensor, image_shape: tuple[int, int, int], max_pixels: int
-) -> tf.Tensor:
-    """Decode images and resize the largest central crop of each.
+    contents: tf.Tensor, crop: Crop, channels: int, max_pixels: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decode images, crop and resize them.
 
     Gray images become color where the model has three channels, and the reverse; CMYK becomes
     RGB; whatever else `keras_simmim.data` does to a file happens here too.
 
     Args:
         contents: string tensor (B,), each a JPEG or PNG file.
-        image_shape: (H, W, C) of the result, with C 1 or 3.
+        crop: what nothing random belongs to, of the size (H, W).
+        channels: C of the result, 1 or 3.
         max_pixels: most pixels of an image, before it is resized.
 
     Returns:
-        A uint8 tensor (B, H, W, C).
+        A uint8 tensor (B, H, W, C), and the heights and widths of the images before that, as they
+        are looked at, int32 (B, 2).
 
     Raises:
         tf.errors.InvalidArgumentError: for what is no such image, or a larger one.
     """
-    height, width, channels = image_shape
-    crop = CenterCrop((height, width))
 
-    def decode(item: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        return crop_image(EncodedImage.open(_checked(*item, max_pixels), channels), crop)
+    def decode(item: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        image = EncodedImage.open(_checked(*item, max_pixels), channels)
+        return crop_image(image, crop), tf.ensure_shape(image.shape, (2,))
 
     positions = tf.range(tf.size(contents))
-    signature = tf.TensorSpec(image_shape, tf.uint8)
+    pixels = tf.TensorSpec((*crop.shape, channels), tf.uint8)
+    signature = (pixels, tf.TensorSpec((2,), tf.int32))
     return tf.map_fn(decode, (positions, contents), fn_output_signature=signature)
 
 

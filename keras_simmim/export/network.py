@@ -12,7 +12,8 @@ def as_image_model(model: keras.Model, mean: Values = None, std: Values = None) 
     """Check a model that is to be exported; a bare backbone becomes one that normalizes.
 
     Args:
-        model: a `SimMIM`, an `ImageClassifier` or a `Backbone`.
+        model: a `SimMIM`, an `ImageClassifier`, an `ImageSegmenter`, an `ObjectDetector` or a
+            `Backbone`.
         mean: of the pixels per channel, in 0–255 units, for a `Backbone`, which does not
             normalize; ImageNet's if None.
         std: standard deviation of the pixels per channel, likewise.
@@ -26,7 +27,8 @@ def as_image_model(model: keras.Model, mean: Values = None, std: Values = None) 
         return embedding
     if not isinstance(model, ImageModel):
         raise ValueError(
-            f"model must be a SimMIM, an ImageClassifier or a Backbone, got {model!r}."
+            "model must be a SimMIM, an ImageClassifier, an ImageSegmenter, an ObjectDetector or a "
+            f"Backbone, got {model!r}."
         )
     if mean is not None or std is not None:
         raise ValueError(
@@ -40,8 +42,9 @@ def network(model: ImageModel) -> keras.Model:
     """Make a functional model of the unmasked path, on the model's own weights.
 
     Returns:
-        A model from float32 pixels of 0–255 (B, H, W, C), "images", to the model's `outputs`:
-        float32 "embedding" (B, D) and, where there is a classifier, "probabilities" (B, K).
+        A model from float32 pixels of 0–255 (B, H, W, C), "images", to what is `exported` with
+        `raw=True`: such as float32 "embedding" (B, D) and, where there is a classifier,
+        "probabilities" (B, K).
     """
     images = keras.Input(model.backbone.image_shape, dtype="float32", name="images")
-    return keras.Model(images, model.outputs(model.features(images)), name="network")
+    return keras.Model(images, model.exported(images, raw=True), name="network")

@@ -25,13 +25,18 @@ def export_onnx(
     """Export a model that takes pixels as an ONNX file, for runtimes without TensorFlow.
 
     It takes "images", float32 pixels of 0–255 (B, H, W, C), and gives "embedding" (B, D) and,
-    where there is a classifier, "probabilities" (B, K). Nothing is decoded or resized.
+    where there is a classifier, "probabilities" (B, K); of a segmenter "probabilities"
+    (B, H, W, K) alone; of a detector "candidates" (B, N, 4), (left, top, right, bottom) in pixels,
+    or (B, N, K, 4) where each class has its own, and "candidate_scores" (B, N, K), to be suppressed
+    by whoever gets them. Nothing is decoded or
+    resized.
 
     Keras' exporter runs on the TensorFlow backend, as in `export_saved_model`: on torch it cannot
     export layer norms for batches of any size, on JAX it needs one more package.
 
     Args:
-        model: a `SimMIM`, an `ImageClassifier` or a `Backbone`, in float32.
+        model: a `SimMIM`, an `ImageClassifier`, an `ImageSegmenter`, an `ObjectDetector` or a
+            `Backbone`, in float32.
         path: of the new file; it ends in ".onnx".
         mean: of the pixels per channel, in 0–255 units, for a bare `Backbone`; ImageNet's if None.
         std: standard deviation of the pixels per channel, likewise.

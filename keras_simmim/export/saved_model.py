@@ -10,9 +10,11 @@ import keras
 import numpy as np
 
 from keras_simmim.data.arguments import as_integer
+from keras_simmim.data.geometry.center_crop import CenterCrop
+from keras_simmim.data.geometry.whole_image import WholeImage
 from keras_simmim.export.fresh_process import on_tensorflow
 from keras_simmim.export.model_card import write_card
-from keras_simmim.export.network import Values, as_image_model, network
+from keras_simmim.export.network import Values, as_image_model
 from keras_simmim.export.versions import check_version, publish
 from keras_simmim.models.image_model import ImageModel
 
@@ -37,7 +39,8 @@ def export_saved_model(
     that only train (reconstruction head, mask token, optimizer) stay behind. Signatures:
 
     - "serving_default": "image_bytes", string (B,), JPEG or PNG files, which are decoded, resized
-      and normalized as `keras_simmim.data` does with `training=False`.
+      and normalized as `keras_simmim.data` does with `training=False`: of a segmenter or a
+      detector the whole image, whatever its proportions, and else the largest central crop.
     - "images": "images", uint8 (B, H, W, C).
     - "embed": as "serving_default".
 
@@ -45,9 +48,19 @@ def export_saved_model(
     their columns; without a classifier "embedding", float32 (B, D), as "embed" always does. Where
     images have neither one nor three channels, nothing can be decoded, and all take "images".
 
+    A segmenter's default are "class_map_bytes", strings (B,), gray PNG files of the class of every
+    pixel, of the model's size, and "classes" as above; "images", and one more signature of files,
+    "probabilities", give "probabilities", float32 (B, H, W, K).
+
+    A detector gives "boxes", float32 (B, K, 4), (left, top, right, bottom) in pixels of the image
+    that was sent, "scores", float32 (B, K), "labels", int32 (B, K), of which −1 pads, their
+    "names", strings (B, K), and "size", int32 (B, 2), height and width of the image that was sent,
+    turned as its EXIF says.
+
     Args:
-        model: a `SimMIM`, an `ImageClassifier` or a `Backbone`. Under JAX and torch, a fresh
-            process on TensorFlow exports it; layers of your own must then lie in a module.
+        model: a `SimMIM`, an `ImageClassifier`, an `ImageSegmenter`, an `ObjectDetector` or a
+            `Backbone`. Under JAX and torch, a fresh process on TensorFlow exports it; layers of
+            your own must then lie in a module.
         directory: the model's folder; its last part is the model's name.
         version: a positive integer, or None for the one after the highest.
         class_names: one for each class; the model's own if None, else "0", "1", ….
@@ -90,10 +103,11 @@ def export_saved_model(
     if warmup_images is not None:
         _check_warmup(warmup_images, backbone.image_shape[-1])
     name = Path(directory).name
+    seen = "the whole image, squeezed" if image_model.sees_whole else "the largest central crop"
     facts = {
         "model": f"{type(model).__name__} on {type(backbone).__name__}",
         "parameters of the backbone": f"{backbone.count_params():,}",
-        "image shape": f"{backbone.image_shape}: the largest central crop, resized",
+        "image shape": f"{backbone.image_shape}: {seen}, resized",
         "mean": image_model.mean,
         "std": image_model.std,
         "largest encoded image": f"{max_pixels:,} pixels",
@@ -127,14 +141,15 @@ def write_version(
     from keras_simmim.export.signatures import takes_bytes, write_signatures
     from keras_simmim.export.warmup import write_warmup
 
-    write_signatures(network(model), str(path), class_names, max_pixels)
+    height, width, channels = model.backbone.image_shape
+    crop = (WholeImage if model.sees_whole else CenterCrop)((height, width))
+    write_signatures(model, str(path), crop, class_names, max_pixels)
     if warmup_images is not None:
-        height, width, channels = model.backbone.image_shape
-        write_warmup(path, name, warmup_images, takes_bytes(channels), (height, width))
+        write_warmup(path, name, warmup_images, model.signatures, takes_bytes(channels), crop)
 
 
 def _class_names(model: ImageModel, given: Sequence[str] | None) -> list[str] | None:
-    """Name the columns of "probabilities"; None without a classifier."""
+    """Name the classes; None where there are none."""
     count = model.num_classes
     if count is None:
         if given is not None:

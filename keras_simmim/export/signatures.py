@@ -1,13 +1,13 @@
 """The graph that a server runs: its signatures, their names, and the files of a SavedModel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import keras
 import tensorflow as tf
 
+from keras_simmim.data.geometry.crop_arguments import Crop
+from keras_simmim.export.answers import Outputs, answer
 from keras_simmim.export.decoding import decode_batch
-
-Outputs = dict[str, tf.Tensor]
+from keras_simmim.models.image_model import ImageModel
 
 
 def takes_bytes(channels: int) -> bool:
@@ -16,57 +16,52 @@ def takes_bytes(channels: int) -> bool:
 
 
 def write_signatures(
-    network: keras.Model, path: str, class_names: list[str] | None, max_pixels: int
+    model: ImageModel, path: str, crop: Crop, class_names: list[str] | None, max_pixels: int
 ) -> None:
-    """Write the SavedModel of a network, with its signatures.
+    """Write the SavedModel of what a model says that it answers with.
 
     Args:
-        network: from `network`, on the TensorFlow backend.
+        model: on the TensorFlow backend.
         path: of the new folder.
-        class_names: of the probabilities' columns, None without a classifier.
+        crop: what the model sees of an encoded image.
+        class_names: by class, None where there are none.
         max_pixels: most pixels of an encoded image.
     """
-    image_shape = tuple(network.input_shape[1:])
+    image_shape = model.backbone.image_shape
     pixels = tf.TensorSpec((None, *image_shape), tf.uint8, name="images")
     contents = tf.TensorSpec((None,), tf.string, name="image_bytes")
 
     def forward(images: tf.Tensor) -> Outputs:
         # A server does not compare what it is sent with the signature.
         images = tf.ensure_shape(images, pixels.shape)
-        return network(tf.cast(images, tf.float32), training=False)
+        return model.exported(tf.cast(images, tf.float32))
 
     # One graph that all signatures call: the file holds it once.
     run = _traced(forward, pixels)
 
-    def answer(images: tf.Tensor) -> Outputs:
-        outputs = run(images)
-        if class_names is None:
-            return outputs
-        names = tf.tile(tf.constant([class_names]), [tf.shape(images)[0], 1])
-        return {"probabilities": outputs["probabilities"], "classes": names}
+    def of_pixels(names: Sequence[str]) -> tf.types.experimental.ConcreteFunction:
+        def call(images: tf.Tensor) -> Outputs:
+            sizes = tf.tile(tf.constant([image_shape[:2]]), [tf.shape(images)[0], 1])
+            return answer(names, run(images), sizes, image_shape[:2], class_names)
 
-    def embed(images: tf.Tensor) -> Outputs:
-        return {"embedding": run(images)["embedding"]}
+        return _traced(call, pixels)
 
-    def of_bytes(
-        function: Callable[[tf.Tensor], Outputs],
-    ) -> tf.types.experimental.ConcreteFunction:
-        return _traced(
-            lambda image_bytes: function(decode_batch(image_bytes, image_shape, max_pixels)),
-            contents,
-        )
+    def of_bytes(names: Sequence[str]) -> tf.types.experimental.ConcreteFunction:
+        def call(image_bytes: tf.Tensor) -> Outputs:
+            images, sizes = decode_batch(image_bytes, crop, image_shape[-1], max_pixels)
+            return answer(names, run(images), sizes, image_shape[:2], class_names)
+
+        return _traced(call, contents)
 
     has_bytes = takes_bytes(image_shape[-1])
-    images = _traced(answer, pixels)
-    signatures = {
-        "serving_default": of_bytes(answer) if has_bytes else images,
-        "images": images,
-        "embed": of_bytes(embed) if has_bytes else _traced(embed, pixels),
+    functions = {
+        signature: (of_bytes if has_bytes and signature != "images" else of_pixels)(names)
+        for signature, names in model.signatures.items()
     }
     module = tf.Module()
     # What the graph reads, and nothing else: no optimizer, no head that only trains.
     module.weights = list(run.graph.variables)
-    tf.saved_model.save(module, path, signatures=signatures)
+    tf.saved_model.save(module, path, signatures=functions)
 
 
 def _traced(

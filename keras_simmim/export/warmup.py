@@ -1,17 +1,23 @@
 """Requests that TF Serving answers to itself before it takes a new version into service."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from keras_simmim.data.geometry.center_crop import CenterCrop
+from keras_simmim.data.geometry.crop_arguments import Crop
 from keras_simmim.data.pipeline.cropping import crop_image
 from keras_simmim.data.reading.pixel_image import PixelImage
 
 
 def write_warmup(
-    path: Path, name: str, images: np.ndarray, takes_bytes: bool, size: tuple[int, int]
+    path: Path,
+    name: str,
+    images: np.ndarray,
+    signatures: Iterable[str],
+    takes_bytes: bool,
+    crop: Crop,
 ) -> None:
     """Write `assets.extra/tf_serving_warmup_requests`, a TFRecord of PredictionLog.
 
@@ -21,19 +27,19 @@ def write_warmup(
         path: folder of the version.
         name: of the model.
         images: uint8 (N, height, width, channels) of any size.
+        signatures: their names.
         takes_bytes: whether all signatures but "images" take encoded images.
-        size: (H, W) of what "images" takes, in pixels.
+        crop: what "images" takes of the images.
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    crop = CenterCrop(size)
     pixels = tf.stack([crop_image(PixelImage(tf.constant(image)), crop) for image in images])
     encoded = [tf.io.encode_png(image) for image in images] if takes_bytes else []
 
     folder = path / "assets.extra"
     folder.mkdir()
     with tf.io.TFRecordWriter(str(folder / "tf_serving_warmup_requests")) as writer:
-        for signature in ("serving_default", "images", "embed"):
+        for signature in signatures:
             as_bytes = takes_bytes and signature != "images"
             key, values = ("image_bytes", tf.stack(encoded)) if as_bytes else ("images", pixels)
             for batch in (values[:1], values)[: len(images)]:

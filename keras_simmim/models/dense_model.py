@@ -39,6 +39,8 @@ class DenseModel(FineTunedModel):
         ValueError: for arguments out of range.
     """
 
+    sees_whole = True
+
     def __init__(
         self,
         backbone: Backbone,
@@ -86,8 +88,26 @@ class DenseModel(FineTunedModel):
         return [pixels, *self.neck(self.backbone.pyramid(pixels, training=self.learns(training)))]
 
     def outputs(self, features: list[Tensor]) -> dict[str, Tensor]:
-        """Give the "embedding" (B, D), the mean of the coarsest map; tasks give more."""
-        return {"embedding": self.backbone.pool(features[-1])}
+        """Give nothing by itself: what is made of the maps is the tasks' own."""
+        return {}
+
+    def raw_outputs(self, features: list[Tensor]) -> dict[str, Tensor]:
+        """Give `outputs` as the network has them, before anything else is done to them."""
+        return self.outputs(features)
+
+    def exported(self, images: Tensor, raw: bool = False) -> dict[str, Tensor]:
+        """Give `outputs` and the "embedding" (B, D) that `embed` gives, or `raw_outputs` alone.
+
+        Args:
+            images: as for `ImageModel.exported`.
+            raw: likewise.
+        """
+        features = self.features(images)
+        if raw:
+            return self.raw_outputs(features)
+        # Not of the neck's maps, which are others. No answer needs both passes.
+        embedding = self.backbone.pool(self.backbone(features[0]))
+        return {**self.outputs(features), "embedding": embedding}
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""

@@ -41,6 +41,8 @@ class ImageModel(TrainedModel):
     predicted: str = "embedding"
     num_classes: int | None = None
     class_names: list[str] | None = None
+    # Whether a served model looks at the whole of a file, squeezed, and not at its central crop.
+    sees_whole: bool = False
 
     def __init__(
         self,
@@ -86,6 +88,26 @@ class ImageModel(TrainedModel):
     def outputs(self, features: Any) -> dict[str, Tensor]:
         """Make of `features` all that a user or a server gets, by name."""
         return {"embedding": self.backbone.pool(features)}
+
+    def exported(self, images: Tensor, raw: bool = False) -> dict[str, Tensor]:
+        """Give all that the exports hold, by name.
+
+        Args:
+            images: (B, H, W, C), float, 0–255.
+            raw: whether for runtimes without TensorFlow, which get the network alone and not what
+                comes behind it, such as the suppression of boxes.
+        """
+        return self.outputs(self.features(images))
+
+    @property
+    def signatures(self) -> dict[str, tuple[str, ...]]:
+        """Name what each signature of a served model answers with: see `export_saved_model`.
+
+        All take files but "images". An answer is what `exported` gives, or what the server makes of
+        that: see `keras_simmim.export.answers`.
+        """
+        answer = ("embedding",) if self.num_classes is None else ("probabilities", "classes")
+        return {"serving_default": answer, "images": answer, "embed": ("embedding",)}
 
     def depth_of(self, variable: keras.Variable) -> int:
         """Return the number of the block that a weight belongs to: see `Backbone.depth_of`."""

@@ -129,8 +129,18 @@ class ImageSegmenter(DenseModel):
     # ------------------------------------------------------------------- the path
 
     def outputs(self, features: list[Tensor]) -> dict[str, Tensor]:
-        """Give the "embedding" (B, D) and the pixels' "probabilities" (B, H, W, K)."""
-        return {**super().outputs(features), "probabilities": ops.softmax(self.decoder(features))}
+        """Give the pixels' "probabilities" (B, H, W, K)."""
+        return {"probabilities": ops.softmax(self.decoder(features))}
+
+    @property
+    def signatures(self) -> dict[str, tuple[str, ...]]:
+        """Name what is answered: class maps by default, probabilities when asked for."""
+        return {
+            "serving_default": ("class_map_bytes", "classes"),
+            "probabilities": ("probabilities",),
+            "images": ("probabilities",),
+            "embed": ("embedding",),
+        }
 
     def compute_losses(self, data: Any, training: bool) -> Measured:
         """Measure the cross-entropy and the Dice loss of a batch, over the pixels that count.

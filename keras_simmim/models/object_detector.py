@@ -161,17 +161,22 @@ class ObjectDetector(DenseModel):
         return {name: found[name] for name in _FOUND}
 
     def outputs(self, features: list[Tensor]) -> dict[str, Tensor]:
-        """Give the "embedding" (B, D), and what a call gives."""
+        """Give what a call gives."""
         boxes, scores = self.candidates(features)
-        found = non_maximum_suppression(
+        return non_maximum_suppression(
             boxes, scores, self.iou_threshold, self.score_threshold, self.max_detections
         )
-        return {**super().outputs(features), **found}
 
     def raw_outputs(self, features: list[Tensor]) -> dict[str, Tensor]:
-        """Give the "embedding", "candidates" and "candidate_scores": nothing is suppressed."""
+        """Give "candidates" and "candidate_scores": nothing is suppressed."""
         boxes, scores = self.candidates(features)
-        return {**super().outputs(features), "candidates": boxes, "candidate_scores": scores}
+        return {"candidates": boxes, "candidate_scores": scores}
+
+    @property
+    def signatures(self) -> dict[str, tuple[str, ...]]:
+        """Name what is answered: boxes, their names, and the size of the image that was sent."""
+        found = (*_FOUND, "names", "size")
+        return {"serving_default": found, "images": found, "embed": ("embedding",)}
 
     def compute_losses(self, data: Any, training: bool) -> Measured:
         """Measure the losses of a batch.

@@ -10,7 +10,7 @@ from encoded_images import encoded
 
 import keras_simmim as ks
 
-GREY, BANDS = (16, 16, 1), (16, 24, 5)
+GREY, BANDS, BOXES = (16, 16, 1), (16, 24, 5), (32, 48, 3)
 
 
 @dataclass
@@ -43,6 +43,38 @@ def bands():
     return ks.SimMIM(backbone, masking, classifier=head, dtype="mixed_bfloat16")
 
 
+def segmenter():
+    backbone = ks.backbones.Swin(
+        (16, 24, 3), patch_size=2, hidden_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4
+    )
+    return ks.ImageSegmenter(backbone, 3, class_names=["sea", "land", "ice"])
+
+
+def segmenter_of_bands():
+    backbone = ks.backbones.ViT(
+        BANDS, patch_size=8, num_layers=1, num_heads=2, hidden_dim=16, dtype="mixed_bfloat16"
+    )
+    return ks.ImageSegmenter(backbone, 3, decoder="fcn", neck_width=8, dtype="mixed_bfloat16")
+
+
+def detector():
+    """A detector whose scores differ much, so that no order hangs on the last digit."""
+    backbone = ks.backbones.ViT(BOXES, patch_size=8, num_layers=1, num_heads=2, hidden_dim=16)
+    model = ks.YOLO(
+        backbone,
+        2,
+        class_names=["cat", "dog"],
+        max_detections=8,
+        score_threshold=0.2,
+        neck_width=8,
+        head_width=8,
+    )
+    generator = np.random.default_rng(6)
+    for weight in model.head.weights:
+        weight.assign(weight + generator.normal(scale=0.5, size=weight.shape))
+    return model
+
+
 class Exports(UserDict):
     """The exports by kind, each made when it is first asked for."""
 
@@ -73,6 +105,9 @@ def exports(make_model, tmp_path_factory, tensorflow_process):
             ks.backbones.ConvNet((12, 20, 3)),
             {"mean": (1, 2, 3), "std": 70},
         ),
+        "segmenter": lambda: (trained(segmenter()), {"warmup_images": noise}),
+        "segmenter of bands": lambda: (segmenter_of_bands(), {}),
+        "detector": lambda: (trained(detector()), {"warmup_images": noise}),
         "bands": lambda: (bands(), {"class_names": ["field", "forest"]}),
     }
     return Exports(kinds, tmp_path_factory.mktemp("models"), tensorflow_process)

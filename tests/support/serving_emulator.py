@@ -15,6 +15,13 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 
+def as_json(name, value):
+    """An output as the server writes it: base64 where its name says that it is binary."""
+    if name.endswith("_bytes"):
+        return [{"b64": base64.b64encode(contents).decode()} for contents in value]
+    return value.astype(str).tolist() if value.dtype == object else value.tolist()
+
+
 class Rest:
     """POST /v1/models/NAME[/versions/N]:predict in the row format."""
 
@@ -46,10 +53,7 @@ class Rest:
                     outputs = served.predict(files, signature=request.get("signature_name"))
                 except tf.errors.InvalidArgumentError as error:
                     return 400, {"error": error.message}
-                columns = {
-                    key: value.astype(str).tolist() if value.dtype == object else value.tolist()
-                    for key, value in outputs.items()
-                }
+                columns = {key: as_json(key, value) for key, value in outputs.items()}
                 # One output alone goes without its name.
                 if len(columns) == 1:
                     return 200, {"predictions": next(iter(columns.values()))}
