@@ -5,8 +5,8 @@ choices  patches, width, depth, objectives, rate and length, by the number of im
 run      the folder of a run: what is written there, and how it goes on
 """
 
-from keras_simmim.pretraining.choices import Choice, choose, new_model
+from keras_simmim.pretraining.choices import CROP_SCALE, Choice, choose, new_model
 from keras_simmim.pretraining.pretrain import pretrain
 from keras_simmim.pretraining.run import Run
 
-__all__ = ["Choice", "Run", "choose", "new_model", "pretrain"]
+__all__ = ["CROP_SCALE", "Choice", "Run", "choose", "new_model", "pretrain"]

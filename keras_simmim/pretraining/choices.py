@@ -13,7 +13,7 @@ from keras_simmim.models import SimMIM
 from keras_simmim.objectives import Agreement, Objective, Reconstruction
 
 # Share of an image that a crop shows, where two are to agree.
-CROP_SCALE = (0.4, 1.0)
+CROP_SCALE = (0.15, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)

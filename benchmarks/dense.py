@@ -1,0 +1,189 @@
+"""Do segmenters and detectors gain by pretraining? On the data of the examples for both.
+
+python benchmarks/dense.py segment          # climate zones, all masks and a tenth of the blocks
+python benchmarks/dense.py detect           # tree crowns, three detectors
+python benchmarks/dense.py table            # only prints what is there
+
+Each seed pretrains once on the unlabeled tiles, and then fine-tunes with and without: the same
+recipe, steps and order. Results go to benchmarks/results/dense.jsonl; what is there is not run
+again. `--backend` is Keras' own KERAS_BACKEND.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import keras
+import numpy as np
+from scipy import stats
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
+import detect
+import segment
+
+import keras_simmim as ks
+
+RESULTS = Path(__file__).parent / "results" / "dense.jsonl"
+CACHE = Path(__file__).parent / ".cache" / "dense"
+PRETRAINING_EPOCHS = 40
+EPOCHS = {"segment": {1.0: 10, 0.1: 60}, "detect": 20}
+SIZES = {"segment": segment.TILE, "detect": 128}
+MEASURES = ("mean_iou", "mAP50", "mAP", "other mAP50")
+
+
+def rows() -> list[dict]:
+    return list(map(json.loads, RESULTS.read_text().splitlines())) if RESULTS.exists() else []
+
+
+def pretrained(question: str, images: np.ndarray, seed: int) -> ks.SimMIM:
+    """The network after pretraining on all tiles without labels, from the cache if it is there."""
+    path = CACHE / f"{question}-{seed}-{PRETRAINING_EPOCHS}.keras"
+    if not path.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        model = ks.pretrain(
+            images,
+            epochs=PRETRAINING_EPOCHS,
+            image_size=SIZES[question],
+            patch_size=segment.PATCH,
+            seed=seed,
+        )
+        model.save(path)
+    return keras.saving.load_model(path)
+
+
+def backbone_of(source: ks.SimMIM, arm: str) -> ks.backbones.Backbone:
+    """The pretrained network, or one of the same making without what it learned."""
+    if arm == "pretrained":
+        return source
+    fresh = source.backbone.for_task()
+    return type(fresh).from_config(fresh.get_config())
+
+
+def fitted(model, dataset, epochs: int) -> dict:
+    started = time.time()
+    history = model.fit(dataset, epochs=epochs, verbose=0).history
+    return {"seconds": round(time.time() - started), "loss": round(history["loss"][-1], 4)}
+
+
+def run_segment(arm: str, share: float, seed: int) -> dict:
+    images, masks, blocks, held_images, held_masks = segment.climate_tiles()
+    source = pretrained("segment", images, seed)
+    chosen = segment.few(blocks, share, seed)
+    learned = ks.data.from_arrays(
+        images[chosen],
+        masks=masks[chosen],
+        batch_size=16,
+        seed=seed,
+        crop_scale=(0.3, 1.0),
+    )
+    keras.utils.set_random_seed(seed)
+    model = ks.ImageSegmenter.from_pretrained(
+        backbone_of(source, arm),
+        len(segment.CLIMATES),
+        neck_width=segment.NECK,
+        mean=source.mean,
+        std=source.std,
+        recipe="auto",
+        seed=seed,
+    )
+    took = fitted(model, learned, EPOCHS["segment"][share])
+    found = ks.evaluation.mean_iou(model.segment(held_images), held_masks, len(segment.CLIMATES))
+    return {**took, "images": len(chosen), "mean_iou": round(found["mean_iou"], 4)}
+
+
+def run_detect(arm: str, detector: str, seed: int) -> dict:
+    unlabeled, (images, boxes), blocks, other = detect.tree_crowns()
+    source = pretrained("detect", unlabeled, seed)
+    size = SIZES["detect"]
+    learned = ks.data.from_arrays(
+        images, image_size=size, boxes=boxes, batch_size=8, seed=seed, crop_scale=(0.3, 1.0)
+    )
+    keras.utils.set_random_seed(seed)
+    model = detect.DETECTORS[detector].from_pretrained(
+        backbone_of(source, arm),
+        1,
+        neck_width=detect.NECK,
+        mean=source.mean,
+        std=source.std,
+        recipe="auto",
+        seed=seed,
+    )
+    took = fitted(model, learned, EPOCHS["detect"])
+    result = {**took, "images": len(images)}
+    for prefix, (pixels, truth) in {"": blocks, "other ": other}.items():
+        held_out = ks.data.from_arrays(
+            pixels, image_size=size, boxes=truth, batch_size=64, training=False
+        )
+        found = dict(ks.evaluation.DetectionQuality(held_out)(model))
+        result |= {prefix + name: round(found[name], 4) for name in ("mAP", "mAP50")}
+    return result
+
+
+def cells(question: str, seeds: int) -> list[tuple]:
+    variants = EPOCHS["segment"] if question == "segment" else detect.DETECTORS
+    return [
+        (question, variant, arm, seed)
+        for seed in range(seeds)
+        for variant in variants
+        for arm in ("pretrained", "from scratch")
+    ]
+
+
+def interval(values: list[float]) -> str:
+    """Mean in percent and half the width of its 95% confidence interval over seeds."""
+    percent = 100 * np.array(values)
+    if len(percent) < 2:
+        return f"{percent.mean():.1f}"
+    half = stats.t.ppf(0.975, len(percent) - 1) * percent.std(ddof=1) / len(percent) ** 0.5
+    return f"{percent.mean():.1f} ± {half:.1f}"
+
+
+def table() -> str:
+    lines = []
+    found = rows()
+    for question in ("segment", "detect"):
+        chosen = [row for row in found if row["question"] == question]
+        names = [name for name in MEASURES if any(name in row for row in chosen)]
+        lines += [f"\n| {question} | network | images | {' | '.join(names)} | seconds | seeds |"]
+        lines += ["|---" * (len(names) + 5) + "|"]
+        for variant, arm in dict.fromkeys((row["variant"], row["arm"]) for row in chosen):
+            these = [row for row in chosen if (row["variant"], row["arm"]) == (variant, arm)]
+            values = [interval([row[name] for row in these]) for name in names]
+            images, seconds = (
+                np.mean([row[name] for row in these]) for name in ("images", "seconds")
+            )
+            lines.append(
+                f"| {variant} | {arm} | {images:.0f} | {' | '.join(values)} | {seconds:.0f} | "
+                f"{len(these)} |"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("question", choices=("segment", "detect", "table"))
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    if options.question != "table":
+        done = {(row["question"], row["variant"], row["arm"], row["seed"]) for row in rows()}
+        for question, variant, arm, seed in cells(options.question, options.seeds):
+            if (question, variant, arm, seed) in done:
+                continue
+            run = run_segment if question == "segment" else run_detect
+            row = {"question": question, "variant": variant, "arm": arm, "seed": seed}
+            row |= {"backend": keras.backend.backend(), **run(arm, variant, seed)}
+            with RESULTS.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(row, flush=True)
+            keras.backend.clear_session()
+    print(table())
+
+
+if __name__ == "__main__":
+    main()
