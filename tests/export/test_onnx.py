@@ -44,18 +44,19 @@ def test_onnxruntime_gives_a_segmenters_probabilities(images, tmp_path, decoder)
 
 
 @pytest.mark.usefixtures("tensorflow_process")
-def test_onnxruntime_gives_a_detectors_candidates(images, tmp_path):
+@pytest.mark.parametrize("kind", [ks.YOLO, ks.SSD, ks.FasterRCNN])
+def test_onnxruntime_gives_a_detectors_candidates(images, tmp_path, kind):
     backbone = ks.backbones.ViT((16, 24, 3), 8, num_layers=1, num_heads=2, hidden_dim=8)
-    model = ks.YOLO(backbone, 2, neck_width=8, head_width=8)
+    model = kind(backbone, 2, neck_width=8, head_width=8)
     session = onnxruntime.InferenceSession(ks.export.export_onnx(model, tmp_path / "model.onnx"))
     names = ["candidates", "candidate_scores"]
     assert {output.name for output in session.get_outputs()} == set(names)
     for count in (8, 1):
         pixels = images[:count].astype("float32")
         found = session.run(names, {"images": pixels})
-        expected = model.candidates(model.features(ops.array(pixels)))
-        for mine, theirs in zip(found, expected, strict=True):
-            np.testing.assert_allclose(mine, ops.convert_to_numpy(theirs), atol=1e-3)
+        expected = model.raw_outputs(model.features(ops.array(pixels)))
+        for name, value in zip(names, found, strict=True):
+            np.testing.assert_allclose(value, ops.convert_to_numpy(expected[name]), atol=1e-3)
 
 
 def test_wrong_arguments_are_named(make_model, tmp_path):

@@ -19,7 +19,10 @@ KINDS = (
         for kind in ("embeddings", "classifier", "backbone")
     ),
 )
-OTHERS = [pytest.param(kind, marks=pytest.mark.long) for kind in ("bands", "segmenter", "detector")]
+OTHERS = [
+    pytest.param(kind, marks=pytest.mark.long)
+    for kind in ("bands", "segmenter", "detector", "ssd", "faster rcnn")
+]
 
 
 def predicted(model, pixels):
@@ -134,7 +137,7 @@ def test_weights_that_only_train_stay_behind(exports, kind):
     shapes = sorted(tuple(shape) for name, shape in saved if "VARIABLE_VALUE" in name)
     heads = ("classifier",)
     if isinstance(model, ks.ImageSegmenter | ks.ObjectDetector):
-        heads = ("neck", "decoder", "feature_pyramid", "head")
+        heads = ("neck", "decoder", "feature_pyramid", "head", "rpn_head", "box_head")
     parts = [getattr(model, "backbone", model), *(getattr(model, name, None) for name in heads)]
     used = [tuple(weight.shape) for part in parts if part is not None for weight in part.weights]
     # "backbone" is the ConvNet whose every weight counts, too.
