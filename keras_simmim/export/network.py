@@ -3,6 +3,7 @@
 import keras
 
 from keras_simmim.backbones import Backbone
+from keras_simmim.backend.types import Tensor
 from keras_simmim.models.image_model import ImageModel
 
 Values = float | tuple[float, ...] | None
@@ -38,13 +39,20 @@ def as_image_model(model: keras.Model, mean: Values = None, std: Values = None) 
     return model
 
 
-def network(model: ImageModel) -> keras.Model:
-    """Make a functional model of the unmasked path, on the model's own weights.
+class Network(keras.Model):
+    """Give what a model exports with `raw=True`, for Keras' exporter, which takes models alone.
 
-    Returns:
-        A model from float32 pixels of 0–255 (B, H, W, C), "images", to what is `exported` with
-        `raw=True`: such as float32 "embedding" (B, D) and, where there is a classifier,
-        "probabilities" (B, K).
+    A functional model would not do: what its layers make constants of is an input of the file.
+
+    Args:
+        model: from `as_image_model`; the weights are its own.
     """
-    images = keras.Input(model.backbone.image_shape, dtype="float32", name="images")
-    return keras.Model(images, model.exported(images, raw=True), name="network")
+
+    def __init__(self, model: ImageModel) -> None:
+        super().__init__(name="network")
+        self.model = model
+        self.built = True
+
+    def call(self, images: Tensor) -> dict[str, Tensor]:
+        """Take float32 pixels of 0–255 (B, H, W, C)."""
+        return self.model.exported(images, raw=True)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from keras_simmim.export.fresh_process import on_tensorflow
-from keras_simmim.export.network import Values, as_image_model, network
+from keras_simmim.export.network import Network, Values, as_image_model
 from keras_simmim.models.image_model import ImageModel
 
 
@@ -90,7 +90,7 @@ def write_onnx(model: ImageModel, path: Path) -> None:
     with warnings.catch_warnings():
         # Keras asks whether NumPy still has `object`.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
-        network(model).export(str(path), format="onnx", verbose=False, input_signature=[pixels])
+        Network(model).export(str(path), format="onnx", verbose=False, input_signature=[pixels])
 
 
 class Erfc:

@@ -149,8 +149,7 @@ class FasterRCNN(ObjectDetector):
         They are the best ones, however much they overlap: nothing is suppressed at either look.
         """
         boxes, scores = self._second_look(features, suppress=False)
-        outputs = super(ObjectDetector, self).outputs(features)
-        return {**outputs, "candidates": boxes, "candidate_scores": scores}
+        return {"candidates": boxes, "candidate_scores": scores}
 
     def _second_look(self, features: list[Tensor], suppress: bool) -> tuple[Tensor, Tensor]:
         """Return regions as corrected, and their probabilities; see `Proposals` for `suppress`."""

@@ -57,10 +57,10 @@ def segmenter_of_bands():
     return ks.ImageSegmenter(backbone, 3, decoder="fcn", neck_width=8, dtype="mixed_bfloat16")
 
 
-def detector():
+def detector(kind, **sizes):
     """A detector whose scores differ much, so that no order hangs on the last digit."""
     backbone = ks.backbones.ViT(BOXES, patch_size=8, num_layers=1, num_heads=2, hidden_dim=16)
-    model = ks.YOLO(
+    model = kind(
         backbone,
         2,
         class_names=["cat", "dog"],
@@ -68,9 +68,11 @@ def detector():
         score_threshold=0.2,
         neck_width=8,
         head_width=8,
+        **sizes,
     )
     generator = np.random.default_rng(6)
-    for weight in model.head.weights:
+    heads = [getattr(model, name, None) for name in ("head", "rpn_head", "box_head")]
+    for weight in (weight for head in heads if head is not None for weight in head.weights):
         weight.assign(weight + generator.normal(scale=0.5, size=weight.shape))
     return model
 
@@ -107,7 +109,9 @@ def exports(make_model, tmp_path_factory, tensorflow_process):
         ),
         "segmenter": lambda: (trained(segmenter()), {"warmup_images": noise}),
         "segmenter of bands": lambda: (segmenter_of_bands(), {}),
-        "detector": lambda: (trained(detector()), {"warmup_images": noise}),
+        "detector": lambda: (trained(detector(ks.YOLO)), {"warmup_images": noise}),
+        "ssd": lambda: (detector(ks.SSD), {}),
+        "faster rcnn": lambda: (detector(ks.FasterRCNN, proposals=12, region_size=3), {}),
         "bands": lambda: (bands(), {"class_names": ["field", "forest"]}),
     }
     return Exports(kinds, tmp_path_factory.mktemp("models"), tensorflow_process)

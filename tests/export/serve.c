@@ -1,9 +1,9 @@
 /* Loads an export on TensorFlow's C API, feeds it image files and prints what it answers.
 
-   serve DIRECTORY INPUT PROBABILITIES CLASSES FILE...
+   serve DIRECTORY INPUT OUTPUT[,OUTPUT...] FILE...
 
-   INPUT, PROBABILITIES and CLASSES are names of graph operations with an output's number, "name:0".
-   Prints one line a file: its probabilities, then the names of their columns. */
+   INPUT and OUTPUT are names of graph operations with an output's number, "name:0". Prints one line
+   for each output of each file: its numbers, or its strings in hexadecimal, each behind an x. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,8 @@
 
 #include "tensorflow/c/c_api.h"
 #include "tensorflow/c/tf_tstring.h"
+
+#define MOST 8 /* outputs */
 
 static void check(TF_Status* status, const char* what) {
   if (TF_GetCode(status) != TF_OK) {
@@ -51,9 +53,30 @@ static void read_file(const char* path, TF_TString* contents) {
   free(bytes);
 }
 
+/* Prints a row of a tensor, of which the batch comes first. */
+static void print_row(const TF_Tensor* tensor, int64_t row) {
+  int64_t size = 1;
+  for (int axis = 1; axis < TF_NumDims(tensor); axis++) size *= TF_Dim(tensor, axis);
+  const void* data = TF_TensorData(tensor);
+  for (int64_t at = row * size; at < (row + 1) * size; at++) {
+    if (TF_TensorType(tensor) == TF_FLOAT) {
+      printf("%.9g ", ((const float*)data)[at]);
+    } else if (TF_TensorType(tensor) == TF_INT32) {
+      printf("%d ", ((const int32_t*)data)[at]);
+    } else {
+      const TF_TString* string = (const TF_TString*)data + at;
+      const char* bytes = TF_StringGetDataPointer(string);
+      printf("x");
+      for (size_t i = 0; i < TF_StringGetSize(string); i++) printf("%02x", (unsigned char)bytes[i]);
+      printf(" ");
+    }
+  }
+  printf("\n");
+}
+
 int main(int count, char** arguments) {
-  if (count < 6) {
-    fprintf(stderr, "serve DIRECTORY INPUT PROBABILITIES CLASSES FILE...\n");
+  if (count < 5) {
+    fprintf(stderr, "serve DIRECTORY INPUT OUTPUT[,OUTPUT...] FILE...\n");
     return 2;
   }
   TF_Status* status = TF_NewStatus();
@@ -64,28 +87,22 @@ int main(int count, char** arguments) {
       options, NULL, arguments[1], tags, 1, graph, NULL, status);
   check(status, "load");
 
-  int64_t files = count - 5;
+  int64_t files = count - 4;
   TF_Tensor* images = TF_AllocateTensor(TF_STRING, &files, 1, files * sizeof(TF_TString));
   for (int64_t file = 0; file < files; file++)
-    read_file(arguments[5 + file], (TF_TString*)TF_TensorData(images) + file);
+    read_file(arguments[4 + file], (TF_TString*)TF_TensorData(images) + file);
 
   TF_Output input = named(graph, arguments[2]);
-  TF_Output outputs[] = {named(graph, arguments[3]), named(graph, arguments[4])};
-  TF_Tensor* values[] = {NULL, NULL};
-  TF_SessionRun(session, NULL, &input, &images, 1, outputs, values, 2, NULL, 0, NULL, status);
+  TF_Output outputs[MOST];
+  TF_Tensor* values[MOST] = {NULL};
+  int wanted = 0;
+  for (char* name = strtok(arguments[3], ","); name && wanted < MOST; name = strtok(NULL, ","))
+    outputs[wanted++] = named(graph, name);
+  TF_SessionRun(session, NULL, &input, &images, 1, outputs, values, wanted, NULL, 0, NULL, status);
   check(status, "run");
 
-  int64_t classes = TF_Dim(values[0], 1);
-  const float* probabilities = TF_TensorData(values[0]);
-  const TF_TString* names = TF_TensorData(values[1]);
-  for (int64_t file = 0; file < files; file++) {
-    for (int64_t k = 0; k < classes; k++) printf("%.9g ", probabilities[file * classes + k]);
-    for (int64_t k = 0; k < classes; k++) {
-      const TF_TString* name = names + file * classes + k;
-      printf("%.*s ", (int)TF_StringGetSize(name), TF_StringGetDataPointer(name));
-    }
-    printf("\n");
-  }
+  for (int64_t file = 0; file < files; file++)
+    for (int output = 0; output < wanted; output++) print_row(values[output], file);
   TF_CloseSession(session, status);
   TF_DeleteSession(session, status);
   return 0;

@@ -95,9 +95,12 @@ def assert_detected(answer, model, pixels, sizes):
     assert [answer[name].dtype for name in FOUND] == [np.float32, np.float32, np.int32]
 
 
-@pytest.mark.parametrize("count", [1, 3, 10])
-def test_boxes_are_what_detect_gives(exports, photographs, count):
-    export = exports["detector"]
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [("detector", 1), ("detector", 3), ("detector", 10), ("ssd", 3), ("faster rcnn", 3)],
+)
+def test_boxes_are_what_detect_gives(exports, photographs, kind, count):
+    export = exports[kind]
     pixels, files = whole(photographs, (32, 48, 3))
     sizes = [Image.open(io.BytesIO(contents)).size[::-1] for contents in files[:count]]
     answer = export.served.predict(files[:count])

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import onnxruntime
 import pytest
+from keras import ops
 
 import keras_simmim as ks
 
@@ -25,6 +26,37 @@ def test_onnxruntime_gives_what_predict_gives(make_model, images, tmp_path):
         probabilities, embedding = session.run(names, {"images": pixels})
         np.testing.assert_allclose(probabilities, model.predict(pixels, verbose=0), atol=1e-4)
         np.testing.assert_allclose(embedding, model.embed(pixels), atol=1e-4)
+
+
+@pytest.mark.usefixtures("tensorflow_process")
+@pytest.mark.parametrize("decoder", ["unet", "fcn"])
+def test_onnxruntime_gives_a_segmenters_probabilities(images, tmp_path, decoder):
+    backbone = ks.backbones.Swin(
+        (16, 24, 3), patch_size=2, hidden_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4
+    )
+    model = ks.ImageSegmenter(backbone, 3, decoder=decoder)
+    session = onnxruntime.InferenceSession(ks.export.export_onnx(model, tmp_path / "model.onnx"))
+    assert [output.name for output in session.get_outputs()] == ["probabilities"]
+    for count in (8, 1):
+        pixels = images[:count].astype("float32")
+        (probabilities,) = session.run(None, {"images": pixels})
+        np.testing.assert_allclose(probabilities, model.predict(pixels, verbose=0), atol=1e-4)
+
+
+@pytest.mark.usefixtures("tensorflow_process")
+@pytest.mark.parametrize("kind", [ks.YOLO, ks.SSD, ks.FasterRCNN])
+def test_onnxruntime_gives_a_detectors_candidates(images, tmp_path, kind):
+    backbone = ks.backbones.ViT((16, 24, 3), 8, num_layers=1, num_heads=2, hidden_dim=8)
+    model = kind(backbone, 2, neck_width=8, head_width=8)
+    session = onnxruntime.InferenceSession(ks.export.export_onnx(model, tmp_path / "model.onnx"))
+    names = ["candidates", "candidate_scores"]
+    assert {output.name for output in session.get_outputs()} == set(names)
+    for count in (8, 1):
+        pixels = images[:count].astype("float32")
+        found = session.run(names, {"images": pixels})
+        expected = model.raw_outputs(model.features(ops.array(pixels)))
+        for name, value in zip(names, found, strict=True):
+            np.testing.assert_allclose(value, ops.convert_to_numpy(expected[name]), atol=1e-3)
 
 
 def test_wrong_arguments_are_named(make_model, tmp_path):

@@ -19,6 +19,10 @@ KINDS = (
         for kind in ("embeddings", "classifier", "backbone")
     ),
 )
+OTHERS = [
+    pytest.param(kind, marks=pytest.mark.long)
+    for kind in ("bands", "segmenter", "detector", "ssd", "faster rcnn")
+]
 
 
 def predicted(model, pixels):
@@ -115,7 +119,7 @@ def nodes(path):
         yield from function.node_def
 
 
-@pytest.mark.parametrize("kind", [*KINDS, pytest.param("bands", marks=pytest.mark.long)])
+@pytest.mark.parametrize("kind", [*KINDS, *OTHERS])
 def test_the_graph_has_standard_operations_only(exports, kind):
     found = {node.op for node in nodes(exports[kind].path)}
     functions = {name for name in found if name.startswith("__inference")}
@@ -126,12 +130,15 @@ def test_the_graph_has_standard_operations_only(exports, kind):
     assert not any(node.attr["_XlaMustCompile"].b for node in nodes(exports[kind].path))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *OTHERS[1:]])
 def test_weights_that_only_train_stay_behind(exports, kind):
     model = exports[kind].model
     saved = tf.train.list_variables(f"{exports[kind].path}/variables/variables")
     shapes = sorted(tuple(shape) for name, shape in saved if "VARIABLE_VALUE" in name)
-    parts = [getattr(model, "backbone", model), getattr(model, "classifier", None)]
+    heads = ("classifier",)
+    if isinstance(model, ks.ImageSegmenter | ks.ObjectDetector):
+        heads = ("neck", "decoder", "feature_pyramid", "head", "rpn_head", "box_head")
+    parts = [getattr(model, "backbone", model), *(getattr(model, name, None) for name in heads)]
     used = [tuple(weight.shape) for part in parts if part is not None for weight in part.weights]
     # "backbone" is the ConvNet whose every weight counts, too.
     assert shapes == sorted(used)
