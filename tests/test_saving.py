@@ -156,8 +156,6 @@ CONSTRUCTIONS = {
     ks.necks.NormedMaps: {"epsilon": 0.5},
     ks.necks.SimplePyramid: {"width": 5, "finest": 2, "levels": 3},
     ks.necks.FeaturePyramid: {"width": 5, "extra": 2},
-    ks.heads.YOLOHead: {"num_classes": 3, "width": 5},
-    ks.heads.SSDHead: {"num_classes": 3, "anchors": 4, "width": 5},
 }
 # Contracts to inherit from: nothing to construct.
 CONTRACTS = {ks.backbones.Backbone, ks.heads.Head, ks.heads.Decoder}
