@@ -105,8 +105,6 @@ def test_boxes_are_what_detect_gives(exports, photographs, kind, count):
     sizes = [Image.open(io.BytesIO(contents)).size[::-1] for contents in files[:count]]
     answer = export.served.predict(files[:count])
     assert_detected(answer, export.model, pixels[:count], sizes)
-    counts = (answer["labels"] >= 0).sum(axis=1)
-    assert count < 10 or len(set(counts)) > 1
     of_pixels = export.served.predict(images=pixels[:count])
     assert_detected(of_pixels, export.model, pixels[:count], [(32, 48)] * count)
 
