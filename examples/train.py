@@ -19,7 +19,6 @@ import numpy as np
 
 import keras_simmim as ks
 
-PATCH = 16  # pixels; the mask hides blocks of one patch
 HELD_OUT = 0.2  # share of the images that are never trained on
 # What a run that is continued must have in common with its beginning.
 SETTINGS = (
@@ -28,6 +27,7 @@ SETTINGS = (
     "image_size",
     "limit",
     "seed",
+    "reconstruct",
     "mixed_precision",
 )
 
@@ -38,20 +38,20 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="default: runs/<time>")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--image-size", type=int, default=64, help=f"pixels, divisible by {PATCH}")
+    parser.add_argument("--image-size", type=int, default=64, help="pixels")
     parser.add_argument("--limit", type=int, help="use only this many images")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--reconstruct", action="store_true", help="learn to fill in, too")
     parser.add_argument("--mixed-precision", action="store_true", help="compute in bfloat16")
     parser.add_argument("--resume", action="store_true", help="continue what --output holds")
     parser.add_argument("--save-every", type=int, default=500, help="steps, within an epoch")
     options = parser.parse_args()
-    least_of = {"epochs": 1, "batch_size": 1, "limit": 2, "seed": 0, "save_every": 1}
+    least_of = {"epochs": 1, "batch_size": 2, "limit": 3, "seed": 0, "save_every": 1}
+    least_of |= {"image_size": 8}
     for name, least in least_of.items():
         if getattr(options, name) is not None and getattr(options, name) < least:
             given = getattr(options, name)
             parser.error(f"--{name.replace('_', '-')} must be at least {least}, got {given}")
-    if options.image_size < 1 or options.image_size % PATCH:
-        parser.error(f"--image-size must be divisible by {PATCH}, got {options.image_size}")
     if options.resume and options.output is None:
         parser.error("--resume needs --output, the folder of the run to continue")
     options.output = options.output or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
@@ -74,13 +74,13 @@ def datasets(options: argparse.Namespace, epoch: int = 0, first_batch: int = 0) 
     """Return images to train on, the same and the held-out ones unchanged, and what is held out."""
     train = {name: getattr(options, name) for name in ("image_size", "batch_size", "seed")}
     plain = {**train, "training": False}
-    train |= {"epoch": epoch, "first_batch": first_batch}
+    # Two crops of each image, which are to agree.
+    scale = ks.pretraining.CROP_SCALE
+    train |= {"epoch": epoch, "first_batch": first_batch, "crops": 2, "crop_scale": scale}
     if options.data == "elpv":
         images, labels = solar_cells(options.limit)
         # Neighboring files show cells of one module: whole stretches of files are held out.
         held_out = np.arange(len(images)) * 40 // len(images) % 5 == 4
-        # Every cell fills its frame: without crops the network learns their layout sooner.
-        train |= {"crop_scale": (1.0, 1.0), "crop_ratio": (1.0, 1.0)}
         return (
             ks.data.from_arrays(images[~held_out], **train),
             ks.data.from_arrays(images[~held_out], labels[~held_out], **plain),
@@ -110,22 +110,6 @@ def first_images(dataset) -> np.ndarray:
     return batch[0] if isinstance(batch, tuple) else batch
 
 
-def new_model(images: np.ndarray, seed: int, steps: int) -> ks.SimMIM:
-    backbone = ks.backbones.ViT(
-        images.shape[1:], patch_size=PATCH, num_layers=4, num_heads=4, hidden_dim=128, mlp_dim=512
-    )
-    # What `ks.pretrain` chooses gets less far with these cells in the same time.
-    masking = ks.masking.SpatialMasking(ratio=0.75, block_size=1, seed=seed)
-    mean, std = images.mean((0, 1, 2)), np.maximum(images.std((0, 1, 2)), 1)
-    model = ks.SimMIM(backbone, masking, mean=mean, std=std, encode="visible")
-    warmup = {"warmup_target": 1e-3, "warmup_steps": max(1, steps // 10)}
-    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, **warmup)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.05, global_clipnorm=5.0)
-    # XLA pays on TensorFlow even on a CPU, where "auto" leaves it off.
-    model.compile(optimizer, jit_compile=keras.backend.backend() == "tensorflow" or "auto")
-    return model
-
-
 def neighbors(reference, held_out) -> ks.evaluation.KNN | None:
     """Make the evaluator that names held-out images by their neighbors among the others."""
     if not isinstance(reference.element_spec, tuple):
@@ -148,7 +132,7 @@ def main() -> None:
         train, reference, held_out, split = datasets(options)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"--data {options.data}: {str(error).strip().splitlines()[0]}")
-    images, pictures = first_images(train), first_images(held_out)
+    images, pictures = first_images(reference), first_images(held_out)
     pictures = pictures[:: -(-len(pictures) // 8)]  # neighboring files may look alike
     if not options.resume and (output / "checkpoints").exists():
         sys.exit(f"--output: {output} holds a run; continue it with --resume.")
@@ -165,7 +149,8 @@ def main() -> None:
     print(f"{train.image_count} images to train on, {held_out.image_count} held out.")
 
     steps_per_epoch, epoch, batch = int(train.cardinality()), 0, 0
-    model = new_model(images, options.seed, options.epochs * steps_per_epoch)
+    choice, total = ks.pretraining.choose(train.image_count), options.epochs * steps_per_epoch
+    model = ks.pretraining.new_model(images, choice, total, options.seed, options.reconstruct)
     knn = neighbors(reference, held_out)
     knn_before = measured(knn, model)
     if found:
@@ -189,7 +174,7 @@ def main() -> None:
         pictures=pictures,
         candidates=images,
         evaluators=evaluators,
-        others=[ks.training.callbacks.WarnOfCollapse(images)] if len(images) > 1 else [],
+        others=[ks.training.callbacks.WarnOfCollapse(images)],
     )
     knn_after = measured(knn, model)
     values = "no labels" if knn_after is None else f"{knn_before:.3f} before, {knn_after:.3f} after"

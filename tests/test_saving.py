@@ -279,6 +279,7 @@ def test_iterative_masking_comes_back_with_its_modalities():
     assert {name: copy.get_config()[name] for name in arguments} == arguments
 
 
+@pytest.mark.fast_on("torch")
 def test_the_scorer_of_a_draw_is_saved_with_the_generator(images, tmp_path):
     backbone = ks.backbones.ViT((16, 24, 3), 4, num_layers=1, num_heads=2, hidden_dim=16)
     modalities, draw = [ks.masking.Color(), ks.masking.Texture()], ks.masking.LearnedDraw(seed=3)

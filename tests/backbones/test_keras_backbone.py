@@ -38,6 +38,7 @@ def check(backbone, model):
     np.testing.assert_allclose(features, whole.reshape(features.shape), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.fast_on("torch")
 def test_a_small_model_trains_and_comes_back(tmp_path):
     model = small()
     backbone = from_keras(model, mask_at="patches")

@@ -71,6 +71,7 @@ def test_a_folder_is_trained_on_and_a_run_is_continued(
     photographs, tmp_path, example, refusal, shallow
 ):
     common = ("--data", photographs, "--image-size", 32, "--batch-size", 8, "--output", tmp_path)
+    common += ("--reconstruct",)
     first = example("train.py", *common, "--epochs", 1, "--save-every", 1, "--resume")
     assert "Continuing" not in first
     # As if it had been killed behind the first of two batches.
@@ -111,6 +112,6 @@ def test_mistakes_are_one_line_and_an_error(tmp_path, refusal):
     (tmp_path / "empty").mkdir()
     for arguments, message in (
         (("--data", tmp_path / "empty"), "no images"),
-        (("--image-size", 50), "--image-size must be divisible by 16, got 50"),
+        (("--image-size", 5), "--image-size must be at least 8, got 5"),
     ):
         assert message in refusal("train.py", *arguments)

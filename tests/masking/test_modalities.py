@@ -207,7 +207,7 @@ def test_half_precision_stays_and_its_loss_is_float32(name):
     assert keras.backend.standardize_dtype(loss.dtype) == "float32"
 
 
-@pytest.mark.fast_on("tensorflow", "jax")
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     [

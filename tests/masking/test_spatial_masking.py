@@ -52,6 +52,7 @@ def test_the_count_is_the_ceiling_without_rounding_errors(ratio, blocks, count):
     assert hidden_count(ratio, blocks) == count
 
 
+@pytest.mark.fast_on("torch")
 @given(
     grid=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     block=st.tuples(st.integers(1, 3), st.integers(1, 3)),
@@ -78,6 +79,7 @@ def test_hidden_and_visible_parts_make_the_input(grid, block, channels, ratio, s
     )
 
 
+@pytest.mark.fast_on("torch")
 @given(
     blocks=st.integers(1, 12),
     block_size=st.integers(1, 3),
@@ -178,6 +180,7 @@ def test_only_hidden_errors_count():
         np.testing.assert_allclose(ops.convert_to_numpy(losses["spatial"]), loss, rtol=1e-5)
 
 
+@pytest.mark.fast_on("tensorflow")
 def test_a_compiled_mask_equals_the_eager_one():
     masking = built((4, 6, 3), ratio=0.6, block_size=2, seed=3)
     features = ops.array(np.random.default_rng(4).normal(size=(2, 4, 6, 3)).astype("float32"))

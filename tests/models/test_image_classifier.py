@@ -127,6 +127,7 @@ def test_further_metrics_take_labels_and_probabilities(simmim, images):
     np.testing.assert_allclose(measured["loss"], entropy, rtol=1e-4)
 
 
+@pytest.mark.fast_on("torch")
 def test_the_automatic_recipe_is_scaled_to_the_run(simmim, images):
     classifier = classifier_of(simmim, recipe="auto", rand_augment=0)
     assert classifier.augmentation.mixup == 0.8
@@ -187,6 +188,7 @@ def test_any_backbone_will_do(images):
     assert np.any(given != ops.convert_to_numpy(classifier.backbone(images / 255.0)))
 
 
+@pytest.mark.fast_on("torch")
 def test_names_come_from_the_data_and_must_agree_and_the_source_is_left_alone(
     simmim, images, containers
 ):

@@ -61,6 +61,7 @@ def cross_entropy(probabilities, labels):
     return -np.log(probabilities[np.arange(len(labels)), labels])
 
 
+@pytest.mark.fast_on("torch")
 @pytest.mark.parametrize("step", [0, 5])
 def test_the_loss_is_that_of_the_pieces(model, images, step):
     model.step.assign(step)
@@ -81,6 +82,7 @@ def test_the_loss_of_other_fillings(make_model, images, arguments):
     assert measure(model, images)["loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.fast_on("torch")
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"], indirect=True)
 def test_half_precision_normalises_and_measures_in_float32(make_model, images, precision):
     model = make_model()

@@ -35,6 +35,7 @@ def as_array(tensor):
     return ops.convert_to_numpy(ops.stop_gradient(tensor))
 
 
+@pytest.mark.fast_on("torch")
 @given(seed=st.integers(0, 1000), rows=st.integers(1, 3), columns=st.integers(1, 3))
 def test_places_are_a_permutation_with_the_visible_first(seed, rows, columns):
     hidden = np.random.default_rng(seed).integers(0, 2, (2, 1, 2, 3, 1)).astype("float32")
@@ -47,6 +48,7 @@ def test_places_are_a_permutation_with_the_visible_first(seed, rows, columns):
         np.testing.assert_array_equal(places[image][order[image]], np.arange(mask.shape[1]))
 
 
+@pytest.mark.fast_on("torch")
 def test_each_image_is_encoded_as_its_visible_tokens_alone(model, images):
     pixels = model.normalize(images)
     found = model.masked_pass(pixels, step=0, training=False)
@@ -83,6 +85,7 @@ def test_what_is_hidden_changes_nothing(model, images):
     assert np.any(as_array(encoded) != as_array(changed))
 
 
+@pytest.mark.fast_on("torch")
 def test_the_head_puts_tokens_where_they_came_from():
     head = ks.heads.TransformerHead(hidden_dim=4, num_layers=1, num_heads=1, image_shape=(2, 4, 1))
     head.build((None, 2, 4, 6))
@@ -135,6 +138,7 @@ def test_it_learns_and_every_weight_moves():
     assert model.mask_token is None
 
 
+@pytest.mark.fast_on("torch")
 def test_labels_teach_by_the_visible_positions(images, labels):
     model = make_visible(classifier=ks.heads.ClassificationHead(3), embedding_metrics=True)
     model.compile(keras.optimizers.Adam(1e-3))

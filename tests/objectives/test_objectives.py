@@ -113,6 +113,7 @@ def test_uniformity_is_the_mean_over_pairs_of_different_images():
     assert float(uniformity(ops.array(features[:1]), ops.ones(1))) == 0
 
 
+@pytest.mark.fast_on("torch")
 @pytest.mark.parametrize("groups", [(0, 0), (0, 0, 0), (0, 0, 1, 1)])
 def test_infonce_recognizes_partners_among_other_images(groups):
     views = len(groups)

@@ -101,6 +101,7 @@ def test_watch_writes_pictures_and_distributions_of_the_last_epoch(run):
         assert buckets[:, 2].sum() == 2 * 4 * 6 * 16  # two images of 4×6 positions, 16 numbers
 
 
+@pytest.mark.fast_on("torch")
 def test_watch_shows_every_view_and_every_stage(images):
     backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
     masks = ks.masking.IterativeMasking(

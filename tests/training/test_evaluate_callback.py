@@ -18,6 +18,7 @@ def counting(calls):
     return evaluator
 
 
+@pytest.mark.fast_on("torch")
 def test_values_come_every_few_epochs_and_after_the_last(make_model, images, tmp_path):
     model, calls = make_model(), []
     model.compile(keras.optimizers.SGD(1e-3))

@@ -53,6 +53,7 @@ def recipes_for(kind, **arguments):
     ]
 
 
+@pytest.mark.fast_on("torch")
 @pytest.mark.parametrize("kind", ["vit", "swin"])
 def test_without_gradients_exactly_the_decaying_weights_shrink(kind):
     model = small_model(kind)

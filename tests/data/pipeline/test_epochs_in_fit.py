@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 from keras_simmim import data
 
@@ -40,6 +41,7 @@ def losses_of(dataset, epochs, initial_epoch=0):
     return recorder.epochs
 
 
+@pytest.mark.fast_on("torch")
 def test_fit_sees_the_epochs_in_turn(textured_images):
     def labeled(**options):
         return data.from_arrays(

@@ -49,6 +49,7 @@ def test_labels_and_names_stay(images):
     assert (dataset.image_count, dataset.class_names) == (source.image_count, source.class_names)
 
 
+@pytest.mark.fast_on("torch")
 def test_fit_waits_for_a_slow_source(make_model, images):
     dataset = ks.data.metered(delayed(ks.data.from_arrays(images, batch_size=2)))
     model = make_model()
