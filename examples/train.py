@@ -66,8 +66,8 @@ def solar_cells(limit: int | None) -> tuple[np.ndarray, np.ndarray]:
         sys.exit("The default images come with a package: pip install 'keras-simmim[examples]'")
     images, _, types = load_dataset()
     chosen = np.linspace(0, len(images) - 1, min(limit or len(images), len(images))).astype(int)
-    halves = images[chosen].reshape(-1, 150, 2, 150, 2).mean((2, 4), dtype="float32")
-    return halves[..., None], np.unique(types, return_inverse=True)[1][chosen]
+    quarters = images[chosen].reshape(-1, 75, 4, 75, 4).mean((2, 4), dtype="float32")
+    return quarters[..., None], np.unique(types, return_inverse=True)[1][chosen]
 
 
 def datasets(options: argparse.Namespace, epoch: int = 0, first_batch: int = 0) -> tuple:
@@ -132,8 +132,9 @@ def main() -> None:
         train, reference, held_out, split = datasets(options)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"--data {options.data}: {str(error).strip().splitlines()[0]}")
-    images, pictures = first_images(reference), first_images(held_out)
-    pictures = pictures[:: -(-len(pictures) // 8)]  # neighboring files may look alike
+    # In training they come in random order: neighboring files may look alike.
+    images, pictures = first_images(train)[:, 0], first_images(held_out)
+    pictures = pictures[:: -(-len(pictures) // 8)]
     if not options.resume and (output / "checkpoints").exists():
         sys.exit(f"--output: {output} holds a run; continue it with --resume.")
     try:
