@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Pretrain SimMIM on images without labels.")
     parser.add_argument("--data", default="elpv", help="elpv, a folder, or tfds:NAME")
     parser.add_argument("--output", type=Path, help="default: runs/<time>")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=24)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--image-size", type=int, default=64, help="pixels")
     parser.add_argument("--limit", type=int, help="use only this many images")
