@@ -104,6 +104,11 @@ ARMS = {
         "objectives": [o.Agreement("infonce", "crops", seed=s)],
         "crops": 2,
     },
+    "crops from 15%, infonce": lambda p, s: {
+        "objectives": [o.Agreement("infonce", "crops", seed=s)],
+        "crops": 2,
+        "least": 0.15,
+    },
     "crops, infonce, 16 patches": lambda p, s: {
         "objectives": [o.Agreement("infonce", "crops", seed=s)],
         "mask_generator": m.SpatialMasking(0.5, 1, seed=s),
@@ -125,7 +130,7 @@ ARMS = {
         "crops": 2,
     },
 }
-DECIDING = ("scratch", "default", "crops, infonce", "crops, infonce, 16 patches")
+DECIDING = ("scratch", "default", "crops from 15%, infonce")
 
 
 def new_model(images: np.ndarray, arm: str, seed: int) -> ks.SimMIM:
@@ -138,7 +143,7 @@ def new_model(images: np.ndarray, arm: str, seed: int) -> ks.SimMIM:
     )
     count = options.pop("crops", 1)
     # Cells fill their frames; crops that are to agree must differ.
-    least = 0.4 if count > 1 else 0.67 if channels == 3 else 1.0
+    least = options.pop("least", 0.4 if count > 1 else 0.67 if channels == 3 else 1.0)
     crops = ks.training.Crops(count, (least, 1.0), seed=seed, image_size=side)
     options = {"mask_generator": spatial(seed=seed), "encode": "visible", **options}
     return ks.SimMIM(

@@ -119,13 +119,9 @@ def tree_crowns() -> tuple:
         held_out.append(with_boxes(images, truth, is_held))
     images, truth, blocks = tiles(*photograph(PHOTOGRAPHS[-1]), TILE)
     other = with_boxes(images, truth, blocks >= 0)
-    parts = [_joined(part) for part in (learned, held_out)]
-    return np.concatenate(unlabeled), *parts, other
-
-
-def _joined(parts: list[tuple]) -> tuple:
-    truth = {name: np.concatenate([t[name] for _, t in parts]) for name in ("boxes", "labels")}
-    return np.concatenate([images for images, _ in parts]), truth
+    joined = keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *learned)
+    held_out = keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *held_out)
+    return np.concatenate(unlabeled), joined, held_out, other
 
 
 def datasets(options: argparse.Namespace) -> tuple:
@@ -139,16 +135,11 @@ def datasets(options: argparse.Namespace) -> tuple:
         learned.class_names = ["tree"]
         plain = {"image_size": size, "batch_size": 64, "training": False}
         held_out = {"held-out blocks": blocks, "another photograph": other}
-        return (
-            unlabeled,
-            learned,
-            {n: ks.data.from_arrays(i, boxes=b, **plain) for n, (i, b) in held_out.items()},
-        )
-    split = {**train, "validation_split": 0.2}
-    if options.coco is None:
-        source, places = ks.data.pascal_voc, (options.data,)
-    else:
-        source, places = ks.data.coco, (options.coco, options.data)
+        held = {n: ks.data.from_arrays(i, boxes=b, **plain) for n, (i, b) in held_out.items()}
+        return unlabeled, learned, held
+    split, places = {**train, "validation_split": 0.2}, (options.coco, options.data)
+    source = ks.data.coco if options.coco else ks.data.pascal_voc
+    places = places if options.coco else places[1:]
     learned = source(*places, subset="training", **split)
     held_out = source(*places, subset="validation", training=False, **split)
     return options.data, learned, {"held-out images": held_out}
@@ -194,11 +185,12 @@ def main() -> None:
     )
     detector = detected(source, options, learned, held_out, "pretrained")
     if options.compare_scratch:
-        scratch = type(detector.backbone).from_config(detector.backbone.get_config())
+        fresh = type(detector.backbone).from_config(detector.backbone.get_config())
+        scratch = ks.models.ImageModel(fresh, mean=detector.mean, std=detector.std)
         detected(scratch, options, learned, held_out, "from scratch")
-    images, truth = next(next(iter(held_out.values())).as_numpy_iterator())
-    truth = {key: values[:8] for key, values in truth.items()}
-    sheet = ks.evaluation.detection_sheet(detector, images[:8], truth)
+    first = next(next(iter(held_out.values())).as_numpy_iterator())
+    images, truth = keras.tree.map_structure(lambda values: values[:8], first)
+    sheet = ks.evaluation.detection_sheet(detector, images, truth)
     Image.fromarray(sheet).save(options.output / "detection.png")
     print(f"Look at {options.output / 'detection.png'}: truth and prediction.")
 

@@ -170,8 +170,8 @@ def main() -> None:
         )
     segmenter = segmented(source, options, learned, images, masks, "pretrained")
     if options.compare_scratch:
-        fresh = ks.ImageSegmenter.from_pretrained(source, options.classes).backbone
-        scratch = type(fresh).from_config(fresh.get_config())
+        fresh = type(segmenter.backbone).from_config(segmenter.backbone.get_config())
+        scratch = ks.models.ImageModel(fresh, mean=segmenter.mean, std=segmenter.std)
         segmented(scratch, options, learned, images, masks, "from scratch")
     shown = np.argsort([-len(np.unique(mask)) for mask in masks])[:8]
     sheet = ks.evaluation.segmentation_sheet(segmenter, images[shown], masks[shown])
