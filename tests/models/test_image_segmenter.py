@@ -193,3 +193,31 @@ def test_arguments_that_do_not_suit_are_refused():
         ks.ImageSegmenter(vit(), 2, augmentation=ks.training.Crops())
     with pytest.raises(ValueError, match="fit and evaluate need masks, got images alone"):
         segmenter().evaluate(images_and_masks(2)[0], verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["segmenter", "detector"])
+def test_a_resumed_run_repeats_the_uninterrupted_one(kind, tmp_path):
+    images, masks = images_and_masks()
+    targets, crops = masks, ks.training.JointCrops((0.6, 1.0), seed=3)
+    if kind == "detector":
+        boxes = np.tile(np.float32([[4, 4, 14, 12]]), (8, 1, 1))
+        targets = {"boxes": boxes, "labels": np.zeros((8, 1), "int32")}
+    weights = []
+    for interrupted in (False, True):
+        keras.utils.set_random_seed(0)
+        if kind == "segmenter":
+            model = segmenter(augmentation=crops)
+        else:
+            model = ks.YOLO(vit(), 1, augmentation=crops, neck_width=8, head_width=8)
+            model.compile(keras.optimizers.AdamW(1e-3))
+        options = {"batch_size": 4, "shuffle": False, "verbose": 0}
+        if interrupted:
+            checkpoint = ks.training.callbacks.Checkpoint(tmp_path)
+            model.fit(images, targets, epochs=1, callbacks=[checkpoint], **options)
+            resumed = ks.training.resume(tmp_path)
+            model = resumed.model
+            options["initial_epoch"] = resumed.epoch
+        model.fit(images, targets, epochs=2, **options)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
