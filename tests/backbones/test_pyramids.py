@@ -7,6 +7,8 @@ from keras import ops
 
 from keras_simmim.backbones import ConvNet, Swin, ViT, from_keras
 
+pytestmark = pytest.mark.fast_on("torch")
+
 
 def convolutional(**options):
     images = keras.Input((32, 48, 3))

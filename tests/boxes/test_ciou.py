@@ -12,6 +12,8 @@ from keras import ops
 
 from keras_simmim.boxes.ciou import ciou
 
+pytestmark = pytest.mark.fast_on("torch")
+
 
 def gradient(function, values):
     """The gradient of a function's sum."""

@@ -8,6 +8,8 @@ from keras import ops
 
 from keras_simmim.boxes.hard_negatives import hard_negatives
 
+pytestmark = pytest.mark.fast_on("torch")
+
 
 def chosen(losses, positive, negative, **arguments):
     losses, positive, negative = map(np.array, (losses, positive, negative))

@@ -11,6 +11,8 @@ from keras import ops
 from keras_simmim.boxes.areas import areas
 from keras_simmim.boxes.iou import coverage, iou
 
+pytestmark = pytest.mark.fast_on("torch")
+
 
 @pytest.mark.fast_on("torch")
 @given(st.integers(0, 2**31))

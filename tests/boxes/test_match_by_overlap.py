@@ -9,6 +9,8 @@ from keras import ops
 
 from keras_simmim.boxes.match_by_overlap import match_by_overlap
 
+pytestmark = pytest.mark.fast_on("torch")
+
 
 def matched(anchors, boxes, labels, **arguments):
     match = match_by_overlap(

@@ -10,6 +10,8 @@ from keras import ops
 from keras_simmim.boxes.match_by_task import match_by_task
 from keras_simmim.boxes.points import points
 
+pytestmark = pytest.mark.fast_on("torch")
+
 CENTERS = points((64, 64), [8, 16])[0]
 
 

@@ -10,6 +10,8 @@ from keras import ops
 
 from keras_simmim.boxes.non_maximum_suppression import non_maximum_suppression
 
+pytestmark = pytest.mark.fast_on("torch")
+
 
 def suppressed(boxes, scores, **arguments):
     result = non_maximum_suppression(ops.array(boxes), ops.array(scores), **arguments)

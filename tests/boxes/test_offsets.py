@@ -13,6 +13,8 @@ from keras import ops
 from keras_simmim.boxes.clip import clip
 from keras_simmim.boxes.offsets import VARIANCES, decode_offsets, encode_offsets
 
+pytestmark = pytest.mark.fast_on("torch")
+
 
 @pytest.mark.fast_on("torch")
 @given(st.integers(0, 2**31))

@@ -11,6 +11,8 @@ from keras import ops
 
 from keras_simmim.boxes.roi_align import roi_align
 
+pytestmark = pytest.mark.fast_on("torch")
+
 
 def bilinear(level, y, x):
     """A map at a point; whole numbers are centers of positions, the edges go on as they end."""

@@ -8,6 +8,8 @@ from keras import ops
 
 from keras_simmim.boxes.sample import sample
 
+pytestmark = pytest.mark.fast_on("torch")
+
 
 def sampled(positive, negative, count, share, seed=0, step=0):
     rows, weights = sample(positive, negative, count, share, seed, step)

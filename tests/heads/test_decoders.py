@@ -7,6 +7,8 @@ from keras import ops
 from keras_simmim.heads import FCNDecoder, UNetDecoder
 from keras_simmim.heads.unet_decoder import doublings
 
+pytestmark = pytest.mark.fast_on("torch")
+
 
 def random(*shapes):
     generator = np.random.default_rng(0)

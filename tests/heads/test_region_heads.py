@@ -10,6 +10,8 @@ from keras_simmim.boxes.anchors import anchors as make_anchors
 from keras_simmim.boxes.roi_align import roi_align
 from keras_simmim.heads import BoxHead, Proposals, RPNHead
 
+pytestmark = pytest.mark.fast_on("torch")
+
 
 def random(*shapes):
     generator = np.random.default_rng(0)

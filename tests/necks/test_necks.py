@@ -9,6 +9,8 @@ from keras_simmim.necks import FeaturePyramid, NormedMaps, SimplePyramid
 from keras_simmim.necks.feature_pyramid import enlarged
 from keras_simmim.necks.neck import map_shapes
 
+pytestmark = pytest.mark.fast_on("torch")
+
 
 def maps(*shapes):
     generator = np.random.default_rng(0)

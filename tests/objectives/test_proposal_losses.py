@@ -8,6 +8,8 @@ from keras_simmim.objectives.proposal_losses import proposal_losses
 from keras_simmim.objectives.region_losses import RegionSample, region_losses, sample_regions
 from keras_simmim.objectives.smooth_l1 import smooth_l1
 
+pytestmark = pytest.mark.fast_on("torch")
+
 ANCHORS = np.float32([[0, 0, 8, 8], [0, 0, 8, 6], [8, 8, 16, 16], [20, 0, 28, 8], [0, 20, 8, 28]])
 # An IoU of 1 and 0.75 with the first two; the third is nobody's; the fourth lies in a crowd.
 BOXES = np.float32([[[0, 0, 8, 8], [18, 0, 30, 30], [0, 0, 0, 0]], [[0] * 4] * 3])

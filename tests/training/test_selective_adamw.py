@@ -107,6 +107,7 @@ def adamw(weights, gradients, moments, update, rates, decays, clip):
     return results
 
 
+@pytest.mark.fast_on("torch")
 def test_each_layer_has_its_rate_and_all_are_clipped_together():
     model = small_model("swin")
     weights = model.trainable_weights

@@ -258,6 +258,7 @@ def test_float16_gets_a_loss_scale_by_itself(make_model, precision):
 # torch's compiler asks every tensor for its gradient, and torch warns that most have none; on
 # import it uses what torch itself deprecates; and it leaves to Python the question of Keras'
 # attention whether the device has flash attention.
+@pytest.mark.fast_on("tensorflow")
 @pytest.mark.filterwarnings("ignore:Dynamo does not know how to trace the builtin")
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
