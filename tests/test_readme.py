@@ -28,6 +28,7 @@ BLOCK = re.compile(
 )
 # What a reader of these pages has already: a folder of images, with a sub-folder for each class.
 READERS_FOLDER = {"README.md": "photos"}
+FAST = pytest.mark.fast_on("torch")
 WITHOUT_CODE = {
     "CONTRIBUTING.md",
     "docs/does-it-pay.md",
@@ -72,7 +73,10 @@ def write_photos(folder):
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(page, marks=pytest.mark.fast_on("torch")) for page in PAGES],
+    [
+        pytest.param(page, marks=[pytest.mark.long] if page.startswith("docs/") else FAST)
+        for page in PAGES
+    ],
 )
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, tensorflow_process):
     monkeypatch.chdir(tmp_path)

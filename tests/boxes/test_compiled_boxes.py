@@ -20,8 +20,6 @@ from keras_simmim.boxes.points import points
 from keras_simmim.boxes.roi_align import roi_align
 from keras_simmim.boxes.sample import sample
 
-pytestmark = pytest.mark.fast_on("torch")
-
 SIZE = (32, 32)
 
 

@@ -9,7 +9,8 @@ import keras_simmim as ks
 from keras_simmim.objectives.proposal_losses import proposal_losses
 from keras_simmim.objectives.region_losses import region_losses, sample_regions
 
-pytestmark = pytest.mark.fast_on("torch")
+# Compiled, these take minutes: on TensorFlow test_dense_everywhere.py stands for them.
+pytestmark = [pytest.mark.fast_on("torch"), pytest.mark.only_on("jax", "torch")]
 
 SMALL = {"neck_width": 8, "head_width": 8, "region_size": 3, "proposals": 12}
 NAMES = ["objectness_loss", "proposal_loss", "class_loss", "box_loss"]

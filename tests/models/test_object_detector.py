@@ -8,7 +8,8 @@ from shapes_to_find import shapes_to_find
 
 import keras_simmim as ks
 
-pytestmark = pytest.mark.fast_on("torch")
+# Compiled, these take minutes: on JAX test_dense_everywhere.py stands for them.
+pytestmark = [pytest.mark.fast_on("torch"), pytest.mark.only_on("tensorflow", "torch")]
 
 KINDS = (ks.YOLO, ks.SSD)
 WIDTHS = {"neck_width": 8, "head_width": 8}
@@ -66,6 +67,7 @@ BACKBONES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("shape", [(32, 48, 3), (40, 24, 1)])
@@ -160,6 +162,7 @@ def test_a_wrong_box_is_no_other_box(kind, row):
     assert np.isnan(losses(detector, images, truth)["loss"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_images_without_boxes_teach_too(kind):
     images, _ = data()

@@ -11,7 +11,8 @@ from keras import ops
 import keras_simmim as ks
 from keras_simmim.boxes.match_by_task import match_by_task
 
-pytestmark = pytest.mark.fast_on("torch")
+# Compiled, these take minutes: on JAX test_dense_everywhere.py stands for them.
+pytestmark = [pytest.mark.fast_on("torch"), pytest.mark.only_on("tensorflow", "torch")]
 
 LABELS = np.int32([[0, 1, -1], [1, -2, -1]])
 BOXES = np.float32(

@@ -159,6 +159,7 @@ def test_damaged_input_meets_documented_errors(targets, name, seed):
     targets[name](seed)
 
 
+@pytest.mark.long
 @pytest.mark.any_backend
 def test_a_folder_of_damaged_images_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(fuzz, "BATCH", 14)

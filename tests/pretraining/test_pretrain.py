@@ -156,6 +156,7 @@ class KilledError(Exception):
     """Stands for a signal that nobody can catch."""
 
 
+@pytest.mark.long
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, monkeypatch):
     whole = ks.pretrain(IMAGES, epochs=2, output=tmp_path / "whole", save_every=2, seed=3)
 

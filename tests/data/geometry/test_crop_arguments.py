@@ -12,6 +12,7 @@ def pixels(dataset):
     return np.concatenate(list(dataset.as_numpy_iterator()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("crop", "arguments"),
     [

@@ -39,6 +39,7 @@ def test_epoch_k_is_iteration_k(make):
     np.testing.assert_array_equal(epoch_of(resumed), epochs[3])
 
 
+@pytest.mark.long
 def test_folder_resumes(colored_folder):
     folder = colored_folder(10)
     uninterrupted, resumed = (data.image_folder(folder, 8, 5, epoch=epoch) for epoch in (0, 1))

@@ -50,6 +50,7 @@ def test_evaluation_skips_and_names(broken_folder, caplog):
     assert all(path in caplog.text for path in reasons)
 
 
+@pytest.mark.long
 def test_training_epochs_stay_full(broken_folder):
     dataset = data.image_folder(broken_folder, 8, 5)
     assert int(dataset.cardinality()) == 2

@@ -35,6 +35,7 @@ def stream(failing, first=0, drops=False):
     return [int(value) for value, _ in rows], seen
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "failing",
     [

@@ -24,6 +24,7 @@ def test_every_image_once_an_epoch(colored_folder):
     assert epochs[0] != epochs[1] != epochs[2]
 
 
+@pytest.mark.long
 def test_evaluation_keeps_order_and_remainder(colored_folder):
     folder = colored_folder(10)
     dataset = data.image_folder(folder, (8, 12), 4, training=False)
@@ -35,6 +36,7 @@ def test_evaluation_keeps_order_and_remainder(colored_folder):
     assert dataset.broken_files == {}
 
 
+@pytest.mark.long
 def test_evaluation_matches_pillow(tmp_path, textured_images):
     Image.fromarray(textured_images[0]).save(tmp_path / "image.png")
     for size, box, resample in (

@@ -87,6 +87,7 @@ def test_folders_without_an_image_are_no_classes(colored_folder, warnings):
     assert [message[:15] for message in messages] == ["Left out 1 imag"]
 
 
+@pytest.mark.long
 def test_class_names_give_an_empty_class_its_place(colored_folder, warnings):
     folder = colored_folder(4, classes=("cat", "emu"))
     (folder / "dog").mkdir()

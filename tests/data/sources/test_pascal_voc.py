@@ -54,6 +54,7 @@ def check(dataset):
     assert dataset.image_count == 3
 
 
+@pytest.mark.long
 def test_xmls_beside_their_images_and_in_folders_of_their_own(folder):
     options = {"image_size": (40, 120), "batch_size": 3, "training": False}
     dataset = data.pascal_voc(folder, **options)

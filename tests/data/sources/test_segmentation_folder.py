@@ -53,6 +53,7 @@ def test_evaluation_is_the_whole_images_in_order(folders):
         )
 
 
+@pytest.mark.long
 def test_training_keeps_masks_on_their_images(folders):
     dataset = data.segmentation_folder(*folders, 16, 4, seed=1, channels=3)
     for images, masks in dataset.as_numpy_iterator():

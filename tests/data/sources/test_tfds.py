@@ -76,6 +76,7 @@ def test_missing_package(monkeypatch):
         data.from_tfds("cifar10", "train", 32)
 
 
+@pytest.mark.long
 def test_16_bits_of_any_range(monkeypatch):
     values = np.arange(0, 4096, 64, dtype=np.uint16).reshape(8, 8, 1)
     stored = tf.data.Dataset.from_tensors({"image": tf.io.encode_png(values)})
