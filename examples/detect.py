@@ -49,7 +49,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--image-size", type=int, default=128, help=f"divisible by {PATCH}")
     parser.add_argument("--model", help="a run's folder or .keras file, instead of pretraining")
     parser.add_argument("--pretrain-epochs", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--compare-scratch", action="store_true")
     parser.add_argument("--output", type=Path, help="default: runs/<time>")
