@@ -20,7 +20,7 @@ class WarnOfCollapse(keras.callbacks.Callback):
         images: array (N, H, W, C), uint8 or float 0–255; at least 2, some hundreds are enough.
         every: epochs between two looks, at least 1.
         share: of the rank, and of the deviation, before training, below which a run counts as
-            collapsed, between 0 and 1. A rank below 1.05 always does.
+            collapsed, between 0 and 1. So does a rank that falls below 1.05.
 
     Raises:
         ValueError: for arguments out of range.
@@ -69,7 +69,7 @@ class WarnOfCollapse(keras.callbacks.Callback):
         rank, std = self._look()
         rank_before, std_before = self._before
         fell = rank < self.share * rank_before or std < self.share * std_before
-        if rank < 1.05 or fell:
+        if rank < 1.05 <= rank_before or fell:
             self._warned = True
             warnings.warn(
                 f"the embeddings collapse: after epoch {epoch + 1} their effective rank is "
