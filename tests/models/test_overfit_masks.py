@@ -1,4 +1,4 @@
-"""Both decoders learn eight images by heart: one on TensorFlow, the other on JAX and torch."""
+"""Both decoders learn eight images by heart: one on TensorFlow, the other on JAX."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.long
     "decoder",
     [
         pytest.param("unet", marks=pytest.mark.only_on("tensorflow")),
-        pytest.param("fcn", marks=pytest.mark.only_on("jax", "torch")),
+        pytest.param("fcn", marks=pytest.mark.only_on("jax")),
     ],
 )
 def test_it_learns_eight_images_by_heart(decoder):
