@@ -134,9 +134,13 @@ def segmented(source, options: argparse.Namespace, learned, images, masks, name:
         options.classes,
         decoder=options.decoder,
         neck_width=NECK,
-        recipe="auto",
         seed=options.seed,
     )
+    steps = options.epochs * int(learned.cardinality())
+    warmup = {"warmup_target": 1e-3, "warmup_steps": max(1, steps // 10)}
+    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, **warmup)
+    # The rates of recipe="auto" are for longer runs: a new decoder has little time here.
+    segmenter.compile(keras.optimizers.AdamW(rate, weight_decay=0.05, global_clipnorm=5.0))
     started = time.time()
     segmenter.fit(learned, epochs=options.epochs, verbose=2)
     found = ks.evaluation.mean_iou(segmenter.segment(images), masks, options.classes)
