@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_simmim.data.target_values import IGNORED_BOX
 from keras_simmim.evaluation.detection_records import detection_records
 
 # Where COCOeval puts its measures.
@@ -18,7 +19,6 @@ _PLACES = {
     "mAP_large": 5,
     "AR100": 8,
 }
-_IGNORED = -2
 
 
 def coco_metrics(detections: Any, truth: Any) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _annotations(records: list[dict[str, np.ndarray]], classes: int) -> list[dic
         scores = record.get("scores", np.ones(len(boxes))).tolist()
         for box, score, label in zip(boxes, scores, record["labels"].tolist(), strict=True):
             common = {"image_id": image, "bbox": box, "area": box[2] * box[3], "score": score}
-            ignored = label == _IGNORED
+            ignored = label == IGNORED_BOX
             for category in range(classes) if ignored else (label,):
                 # COCOeval takes the number 0 for no match.
                 number = len(annotations) + 1

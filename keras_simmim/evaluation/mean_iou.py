@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_simmim.data.target_values import IGNORED_PIXEL
+
 # Pixels of masks that do not count.
-IGNORED = 255
 
 
 def mean_iou(predicted: ArrayLike, masks: ArrayLike, num_classes: int) -> dict[str, Any]:
@@ -30,6 +31,8 @@ def mean_iou(predicted: ArrayLike, masks: ArrayLike, num_classes: int) -> dict[s
     Example:
     ```python
     import numpy as np
+
+    from keras_simmim.data.target_values import IGNORED_PIXEL
     import keras_simmim as ks
 
     predicted, masks = np.array([[[0, 0, 1, 1]]]), np.array([[[0, 1, 1, 255]]])
@@ -50,8 +53,8 @@ def confusion_matrix(predicted: ArrayLike, masks: ArrayLike, num_classes: int) -
     Raises:
         ValueError: as `mean_iou`.
     """
-    if not 1 <= num_classes <= IGNORED:
-        raise ValueError(f"num_classes must be from 1 to {IGNORED}, got {num_classes!r}.")
+    if not 1 <= num_classes <= IGNORED_PIXEL:
+        raise ValueError(f"num_classes must be from 1 to {IGNORED_PIXEL}, got {num_classes!r}.")
     truth, classes = np.asarray(masks), np.asarray(predicted)
     if truth.ndim != 3 or not np.issubdtype(truth.dtype, np.integer):
         raise ValueError(
@@ -64,14 +67,14 @@ def confusion_matrix(predicted: ArrayLike, masks: ArrayLike, num_classes: int) -
             f"predicted must be integers {truth.shape}, as the masks, or probabilities "
             f"{(*truth.shape, num_classes)}, got {classes.dtype} of shape {classes.shape}."
         )
-    counts = truth != IGNORED
+    counts = truth != IGNORED_PIXEL
     truth, classes = truth[counts].astype("int64"), classes[counts].astype("int64")
     for name, values in (("masks", truth), ("predicted", classes)):
         wrong = np.unique(values[(values < 0) | (values >= num_classes)])
         if len(wrong):
             raise ValueError(
-                f"{name} must hold classes from 0 to {num_classes - 1}, or {IGNORED} in masks for "
-                f"pixels that do not count, got {wrong[:5].tolist()}."
+                f"{name} must hold classes from 0 to {num_classes - 1}, or {IGNORED_PIXEL} in "
+                f"masks for pixels that do not count, got {wrong[:5].tolist()}."
             )
     pairs = np.bincount(truth * num_classes + classes, minlength=num_classes**2)
     return pairs.reshape(num_classes, num_classes)

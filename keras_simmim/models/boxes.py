@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_simmim.objectives.integer_boxes import IGNORED
+from keras_simmim.data.target_values import IGNORED_BOX
 
 
 def check_boxes(
@@ -34,7 +34,7 @@ def check_boxes(
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"labels of {name} must be integers, got {labels.dtype}.")
     _refuse(
-        (labels < IGNORED) | (labels >= num_classes),
+        (labels < IGNORED_BOX) | (labels >= num_classes),
         labels,
         f"labels of {name} must be from 0 to {num_classes - 1} with num_classes={num_classes}, -1 "
         "for padding or -2 for boxes to ignore",

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_simmim.objectives.integer_masks import IGNORED
+from keras_simmim.data.target_values import IGNORED_PIXEL
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -30,11 +30,11 @@ class CountedIoU(keras.metrics.MeanIoU):
     """
 
     def __init__(self, num_classes: int, name: str = "mean_iou", **kwargs: Any) -> None:
-        options = {"ignore_class": IGNORED, "sparse_y_pred": False, **kwargs}
+        options = {"ignore_class": IGNORED_PIXEL, "sparse_y_pred": False, **kwargs}
         super().__init__(num_classes, name, **options)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count masks (…) of 0 … K − 1 and probabilities (…, K), with weights (…) of the pixels."""
         if sample_weight is not None:
-            y_true = ops.where(ops.convert_to_tensor(sample_weight) > 0, y_true, IGNORED)
+            y_true = ops.where(ops.convert_to_tensor(sample_weight) > 0, y_true, IGNORED_PIXEL)
         super().update_state(y_true, y_pred)

@@ -7,6 +7,7 @@ import keras
 
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config, Tensor
+from keras_simmim.data.pipeline.origin import origin
 from keras_simmim.models.fine_tuned_model import FineTunedModel
 from keras_simmim.necks import NormedMaps, SimplePyramid
 from keras_simmim.necks.neck import Neck, map_shapes
@@ -40,6 +41,8 @@ class DenseModel(FineTunedModel):
     """
 
     sees_whole = True
+    # What `fit` takes beside images, as errors name it.
+    targets: str
 
     def __init__(
         self,
@@ -108,6 +111,43 @@ class DenseModel(FineTunedModel):
         # Not of the neck's maps, which are others. No answer needs both passes.
         embedding = self.backbone.pool(self.backbone(features[0]))
         return {**self.outputs(features), "embedding": embedding}
+
+    def check_given(self, arguments: Config) -> None:
+        """Raise ValueError for targets that the task cannot learn from; see `check_targets`.
+
+        Args:
+            arguments: of `fit`, by name.
+        """
+        x, y, validation_data = (arguments[name] for name in ("x", "y", "validation_data"))
+        if y is not None:
+            self.check_targets(y, "y", whole=True)
+        if isinstance(validation_data, tuple) and len(validation_data) > 1:
+            self.check_targets(validation_data[1], f"validation_data's {self.targets}", whole=False)
+        for name, data in (("x", x), ("validation_data", validation_data)):
+            names = origin(data, "class_names")
+            if names is not None and len(names) != self.num_classes:
+                raise ValueError(
+                    f"{name} has {len(names)} classes, {names}, but num_classes={self.num_classes}."
+                )
+            specification = getattr(data, "element_spec", None)
+            if specification is None:
+                continue
+            if not isinstance(specification, tuple) or len(specification) < 2:
+                raise ValueError(
+                    f"{name} must give (images, {self.targets}) batches, got images alone."
+                )
+            for batch in data.take(1).as_numpy_iterator():
+                self.check_targets(batch[1], f"{name}'s {self.targets}", whole=False)
+
+    def check_targets(self, targets: Any, name: str, whole: bool) -> None:
+        """Raise ValueError for targets of another shape, or of other classes than the model's.
+
+        Args:
+            targets: of `fit`, or of one batch.
+            name: of the argument, for the error.
+            whole: whether they are all that there are.
+        """
+        raise NotImplementedError
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""

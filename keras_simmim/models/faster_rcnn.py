@@ -163,7 +163,7 @@ class FasterRCNN(ObjectDetector):
         return boxes, ops.where(ops.expand_dims(valid, -1), scores, 0.0)
 
     def box_losses(
-        self, features: list[Tensor], boxes: Tensor, labels: Tensor, training: bool
+        self, features: list[Tensor], boxes: Tensor, labels: Tensor
     ) -> dict[str, tuple[Tensor, Tensor]]:
         """Measure what `proposal_losses` and `region_losses` do, over the samples' sizes."""
         levels, starts = self.levels(features), ops.array(self.anchors)

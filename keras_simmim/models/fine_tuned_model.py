@@ -151,6 +151,16 @@ class FineTunedModel(ImageModel):
 
         Raises:
             ValueError: for a source that is none of these.
+
+        Example:
+        ```python
+        import keras_simmim as ks
+        import numpy as np
+
+        backbone = ks.backbones.ViT((16, 24, 3), 8, num_layers=1, num_heads=2, hidden_dim=8)
+        classifier = ks.ImageClassifier.from_pretrained(backbone, num_classes=2, recipe="auto")
+        classifier.predict(np.zeros((8, 16, 24, 3)), verbose=0).shape   # (8, 2)
+        ```
         """
         recipe = arguments.get("recipe")
         if drop_path_rate is None and recipe is not None:

@@ -259,45 +259,6 @@ class ImageClassifier(FineTunedModel):
     # ------------------------------------------------------------ making and saving
 
     @classmethod
-    def from_pretrained(
-        cls,
-        source: Any,
-        num_classes: int,
-        image_shape: tuple[int, int, int] | None = None,
-        drop_path_rate: float | None = None,
-        **arguments: Any,
-    ) -> Self:
-        """Put a classifier on a copy of a pretrained network, with its mean and deviation.
-
-        A table of relative positions that blocks share is copied to each, and the network's last
-        norm gives way to the head's own.
-
-        Args:
-            source: a `SimMIM` or `Backbone`, a `.keras` file of one, the folder of a run or of its
-                checkpoints, or what `SimMIM.from_preset` takes.
-            num_classes: number of classes.
-            image_shape: (H, W, C) to which positions are interpolated; the source's if None.
-            drop_path_rate: of the backbone's last block; if None the recipe's, else the source's.
-            **arguments: of the constructor.
-
-        Raises:
-            ValueError: for a source that is none of these.
-
-        Example:
-        ```python
-        import keras_simmim as ks
-        import numpy as np
-
-        backbone = ks.backbones.ViT((16, 24, 3), 8, num_layers=1, num_heads=2, hidden_dim=8)
-        classifier = ks.ImageClassifier.from_pretrained(backbone, num_classes=2, recipe="auto")
-        classifier.predict(np.zeros((8, 16, 24, 3)), verbose=0).shape   # (8, 2)
-        ```
-        """
-        return super().from_pretrained(
-            source, num_classes, image_shape, drop_path_rate, **arguments
-        )
-
-    @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> Self:
         """Return a classifier of this configuration, with new weights.
 

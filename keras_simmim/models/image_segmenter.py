@@ -10,14 +10,14 @@ from keras import ops
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Shape, Tensor
-from keras_simmim.data.pipeline.origin import origin
+from keras_simmim.data.target_values import IGNORED_PIXEL
 from keras_simmim.heads import Decoder, FCNDecoder, UNetDecoder
 from keras_simmim.models.counted_iou import CountedIoU
 from keras_simmim.models.dense_model import DenseModel
 from keras_simmim.models.given_data import as_array
 from keras_simmim.models.masks import check_masks
 from keras_simmim.objectives.dice import dice_loss
-from keras_simmim.objectives.integer_masks import IGNORED, integer_masks
+from keras_simmim.objectives.integer_masks import integer_masks
 from keras_simmim.training.measured import Measured
 from keras_simmim.training.tracked_mean import TrackedMean
 
@@ -71,6 +71,7 @@ class ImageSegmenter(DenseModel):
     """
 
     predicted = "probabilities"
+    targets = "masks"
 
     def __init__(
         self,
@@ -166,7 +167,7 @@ class ImageSegmenter(DenseModel):
                     "sample_weight must be (B,) beside an augmentation, which moves the pixels, "
                     f"got {tuple(sample_weight.shape)}; 255 in a mask leaves a pixel out."
                 )
-            record = {"images": images, "masks": ops.where(counts > 0, truth, IGNORED)}
+            record = {"images": images, "masks": ops.where(counts > 0, truth, IGNORED_PIXEL)}
             record = self.augmentation(record, step=self.step)
             images = record["images"]
             truth, counts = integer_masks(record["masks"], self.num_classes)
@@ -234,31 +235,9 @@ class ImageSegmenter(DenseModel):
         metrics = keras.saving.serialize_keras_object(self.user_metrics.given)
         return config and {**config, "metrics": metrics}
 
-    def check_given(self, arguments: Config) -> None:
-        """Raise ValueError for masks that are missing, of another size, or with other classes.
-
-        Args:
-            arguments: of `fit`, by name.
-        """
-        x, y, validation_data = (arguments[name] for name in ("x", "y", "validation_data"))
-        given = [("y", y)]
-        if isinstance(validation_data, tuple) and len(validation_data) > 1:
-            given.append(("validation_data's masks", validation_data[1]))
-        for name, data in (("x", x), ("validation_data", validation_data)):
-            names = origin(data, "class_names")
-            if names is not None and len(names) != self.num_classes:
-                raise ValueError(
-                    f"{name} has {len(names)} classes, {names}, but num_classes={self.num_classes}."
-                )
-            specification = getattr(data, "element_spec", None)
-            if specification is None:
-                continue
-            if not isinstance(specification, tuple) or len(specification) < 2:
-                raise ValueError(f"{name} must give (images, masks) batches, got images alone.")
-            given += [(f"{name}'s masks", b[1]) for b in data.take(1).as_numpy_iterator()]
-        for name, masks in given:
-            if masks is not None:
-                check_masks(masks, self.backbone.image_shape, self.num_classes, name)
+    def check_targets(self, targets: Any, name: str, whole: bool) -> None:
+        """Raise ValueError for masks of another size, or with other classes."""
+        check_masks(targets, self.backbone.image_shape, self.num_classes, name)
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""

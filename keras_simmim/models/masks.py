@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_simmim.objectives.integer_masks import IGNORED
+from keras_simmim.data.target_values import IGNORED_PIXEL
 
 
 def check_masks(masks: Any, image_shape: tuple[int, ...], num_classes: int, name: str) -> None:
@@ -27,11 +27,13 @@ def check_masks(masks: Any, image_shape: tuple[int, ...], num_classes: int, name
     if not np.issubdtype(values.dtype, np.integer):
         raise ValueError(f"{name} must be integers, got {values.dtype}.")
     found = np.unique(values)
-    wrong = found[((found < 0) | (found >= num_classes)) & (found != IGNORED)]
+    wrong = found[((found < 0) | (found >= num_classes)) & (found != IGNORED_PIXEL)]
     if len(wrong):
         raise ValueError(
             f"{name} must be from 0 to {num_classes - 1} with num_classes={num_classes}, or "
-            f"{IGNORED} for pixels to ignore, got {wrong[:10].tolist()}."
+            f"{IGNORED_PIXEL} for pixels to ignore, got {wrong[:10].tolist()}."
         )
-    if np.all(values == IGNORED):
-        raise ValueError(f"{name} must have a pixel of a class, got {IGNORED}, ignored, alone.")
+    if np.all(values == IGNORED_PIXEL):
+        raise ValueError(
+            f"{name} must have a pixel of a class, got {IGNORED_PIXEL}, ignored, alone."
+        )

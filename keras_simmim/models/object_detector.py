@@ -11,12 +11,12 @@ from keras_simmim.backbones import Backbone
 from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.boxes.non_maximum_suppression import non_maximum_suppression
-from keras_simmim.data.pipeline.origin import origin
+from keras_simmim.data.target_values import NO_BOX
 from keras_simmim.models.boxes import check_boxes
 from keras_simmim.models.dense_model import DenseModel
 from keras_simmim.models.given_data import as_array
 from keras_simmim.necks import FeaturePyramid
-from keras_simmim.objectives.integer_boxes import PADDING, integer_boxes
+from keras_simmim.objectives.integer_boxes import integer_boxes
 from keras_simmim.training.measured import Measured
 from keras_simmim.training.tracked_mean import TrackedMean
 
@@ -51,6 +51,7 @@ class ObjectDetector(DenseModel):
     """
 
     predicted = "boxes"
+    targets = "boxes"
     # What `box_losses` gives.
     loss_names: ClassVar[tuple[str, ...]] = ()
     # Levels that there are at least: coarser ones are made where the backbone has fewer.
@@ -133,7 +134,7 @@ class ObjectDetector(DenseModel):
         raise NotImplementedError
 
     def box_losses(
-        self, features: list[Tensor], boxes: Tensor, labels: Tensor, training: bool
+        self, features: list[Tensor], boxes: Tensor, labels: Tensor
     ) -> dict[str, tuple[Tensor, Tensor]]:
         """Measure the losses of a batch, image by image; the step is `self.step`.
 
@@ -141,7 +142,6 @@ class ObjectDetector(DenseModel):
             features: of `features`.
             boxes: float32 (B, M, 4), in pixels, within the image; M is at least 1.
             labels: int32 (B, M), −1 pads, −2 is an ignored box.
-            training: whether layers behave as in training.
 
         Returns:
             Of each of `loss_names`, two float32 (B,): the sum of what an image loses, and what the
@@ -201,7 +201,7 @@ class ObjectDetector(DenseModel):
                 raise ValueError(f"sample_weight must be (B,), got {tuple(sample_weight.shape)}.")
             weights = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
         counts = ops.cast(weights > 0.0, "float32")
-        labels = ops.where(ops.expand_dims(counts, 1) > 0.0, labels, PADDING)
+        labels = ops.where(ops.expand_dims(counts, 1) > 0.0, labels, NO_BOX)
         if training and self.augmentation is not None:
             record = {"images": images, "boxes": boxes, "labels": labels}
             record = self.augmentation(record, step=self.step)
@@ -212,7 +212,7 @@ class ObjectDetector(DenseModel):
         # Boxes of all replicas count alike: the mean of what is 1 on one of them is their share.
         is_first = ops.cast(ops.equal(devices.first_example(1), 0), "float32")
         least = devices.mean_over_replicas(is_first)
-        for name, (lost, shares) in self.box_losses(features, boxes, labels, training).items():
+        for name, (lost, shares) in self.box_losses(features, boxes, labels).items():
             share = devices.mean_over_replicas(ops.sum(shares * counts))
             share = ops.maximum(share, least)
             loss = ops.sum(ops.where(counts > 0.0, lost * weights, 0.0)) / share
@@ -275,31 +275,9 @@ class ObjectDetector(DenseModel):
         """Evaluate as `keras.Model.evaluate` does, also lists of images, boxes and labels."""
         return super().evaluate(x, _arrays(y), *args, **kwargs)
 
-    def check_given(self, arguments: Config) -> None:
-        """Raise ValueError for boxes that are missing, impossible, or of other classes.
-
-        Args:
-            arguments: of `fit`, by name.
-        """
-        x, y, validation_data = (arguments[name] for name in ("x", "y", "validation_data"))
-        shape, classes = self.backbone.image_shape, self.num_classes
-        if y is not None:
-            check_boxes(y, shape, classes, "y", whole=True)
-        if isinstance(validation_data, tuple) and len(validation_data) > 1:
-            check_boxes(validation_data[1], shape, classes, "validation_data's boxes")
-        for name, data in (("x", x), ("validation_data", validation_data)):
-            names = origin(data, "class_names")
-            if names is not None and len(names) != classes:
-                raise ValueError(
-                    f"{name} has {len(names)} classes, {names}, but num_classes={classes}."
-                )
-            specification = getattr(data, "element_spec", None)
-            if specification is None:
-                continue
-            if not isinstance(specification, tuple) or len(specification) < 2:
-                raise ValueError(f"{name} must give (images, boxes) batches, got images alone.")
-            for batch in data.take(1).as_numpy_iterator():
-                check_boxes(batch[1], shape, classes, f"{name}'s boxes")
+    def check_targets(self, targets: Any, name: str, whole: bool) -> None:
+        """Raise ValueError for boxes that are missing, impossible, or of other classes."""
+        check_boxes(targets, self.backbone.image_shape, self.num_classes, name, whole=whole)
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""

@@ -132,7 +132,7 @@ class SSD(ObjectDetector):
         return clip(boxes, self.image_size), ops.softmax(logits)[..., 1:]
 
     def box_losses(
-        self, features: list[Tensor], boxes: Tensor, labels: Tensor, training: bool
+        self, features: list[Tensor], boxes: Tensor, labels: Tensor
     ) -> dict[str, tuple[Tensor, Tensor]]:
         """Measure smooth L1 of the offsets and the cross-entropy, over the positives."""
         offsets, logits = self.head(self.levels(features))

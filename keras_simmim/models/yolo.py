@@ -128,7 +128,7 @@ class YOLO(ObjectDetector):
         return clip(boxes, self.image_size), ops.sigmoid(logits)
 
     def box_losses(
-        self, features: list[Tensor], boxes: Tensor, labels: Tensor, training: bool
+        self, features: list[Tensor], boxes: Tensor, labels: Tensor
     ) -> dict[str, tuple[Tensor, Tensor]]:
         """Measure 1 − CIoU and the binary cross-entropy, over the sum of the targets."""
         predicted, logits = self.predictions(features)

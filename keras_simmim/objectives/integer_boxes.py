@@ -7,8 +7,7 @@ from keras import ops
 from keras_simmim.backend.types import Tensor
 from keras_simmim.boxes.areas import areas
 from keras_simmim.boxes.clip import clip
-
-PADDING, IGNORED = -1, -2
+from keras_simmim.data.target_values import IGNORED_BOX, NO_BOX
 
 
 def integer_boxes(
@@ -56,15 +55,15 @@ def integer_boxes(
     boxes = ops.cast(boxes, "float32")
     if given.shape[1] == 0:
         boxes = ops.pad(boxes, ((0, 0), (0, 1), (0, 0)))
-        given = ops.pad(given, ((0, 0), (0, 1)), constant_values=PADDING)
+        given = ops.pad(given, ((0, 0), (0, 1)), constant_values=NO_BOX)
     labels = ops.cast(given, "int32")
-    is_known = ops.logical_and(labels >= IGNORED, labels < num_classes)
+    is_known = ops.logical_and(labels >= IGNORED_BOX, labels < num_classes)
     is_exact = ops.cast(labels, "float32") == ops.cast(given, "float32")
     # Comparisons with NaN are false: such a box is not in order either.
     in_order = ops.all(boxes[..., 2:] >= boxes[..., :2], axis=-1)
-    in_order = ops.logical_or(labels == PADDING, in_order)
+    in_order = ops.logical_or(labels == NO_BOX, in_order)
     is_right = ops.logical_and(ops.logical_and(is_known, is_exact), in_order)
-    is_real = ops.logical_and(labels != PADDING, is_right)
+    is_real = ops.logical_and(labels != NO_BOX, is_right)
     boxes = clip(ops.where(ops.expand_dims(is_real, -1), boxes, 0.0), image_size)
-    labels = ops.where(ops.logical_and(is_real, areas(boxes) > 0.0), labels, PADDING)
+    labels = ops.where(ops.logical_and(is_real, areas(boxes) > 0.0), labels, NO_BOX)
     return boxes, labels, ops.where(ops.all(is_right, axis=-1), 0.0, float("nan"))

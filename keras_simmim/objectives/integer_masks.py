@@ -3,9 +3,7 @@
 from keras import ops
 
 from keras_simmim.backend.types import Tensor
-
-# Pixels of nothing known, as in Pascal VOC and Cityscapes.
-IGNORED = 255
+from keras_simmim.data.target_values import IGNORED_PIXEL
 
 
 def integer_masks(masks: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
@@ -31,7 +29,7 @@ def integer_masks(masks: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
             "take their argmax."
         )
     whole = ops.cast(masks, "int32")
-    ignored = whole == IGNORED
+    ignored = whole == IGNORED_PIXEL
     known = ops.logical_and(whole >= 0, whole < num_classes)
     exact = ops.cast(whole, "float32") == ops.cast(masks, "float32")
     counts = ops.where(ops.logical_and(known, exact), 1.0, float("nan"))

@@ -7,8 +7,8 @@ from keras import ops
 
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.data import arguments
+from keras_simmim.data.target_values import IGNORED_PIXEL
 from keras_simmim.layers.hashing import random_uniform
-from keras_simmim.objectives.integer_masks import IGNORED
 from keras_simmim.training.check_record import check_record
 from keras_simmim.training.color_jitter import jitter_colors
 from keras_simmim.training.largest_boxes import largest_boxes
@@ -162,10 +162,10 @@ class JointCrops(keras.layers.Layer):
         result = {**record, "images": ops.clip(images, 0.0, 255.0)}
         if "masks" in record:
             moved = [
-                move_masks(ops.cast(part["masks"], "int32") - IGNORED, crop, mirrored)
+                move_masks(ops.cast(part["masks"], "int32") - IGNORED_PIXEL, crop, mirrored)
                 for part, crop in parts
             ]
-            return {**result, "masks": IGNORED + sum(moved)}
+            return {**result, "masks": IGNORED_PIXEL + sum(moved)}
         boxes = [
             move_boxes(part["boxes"], part["labels"], crop, mirrored, sides, self.min_visible)
             for part, crop in parts

@@ -3,9 +3,7 @@
 import tensorflow as tf
 
 from keras_simmim.data.geometry.draw_crop import DrawnCrop
-
-PADDED = -1  # the label of no box
-IGNORED = -2  # the label of a box that is neither learned nor measured: crowds, difficult objects
+from keras_simmim.data.target_values import IGNORED_BOX, NO_BOX
 
 
 def crop_boxes(
@@ -33,14 +31,14 @@ def crop_boxes(
     sides = tf.stack([box_width, box_height, box_width, box_height])
     visible = tf.clip_by_value(boxes, start, start + sides)
     area, whole = _areas(visible), _areas(boxes)
-    is_enough = (area >= min_visible * whole) | (labels == IGNORED)
-    is_left = (labels != PADDED) & (area > 0) & is_enough
+    is_enough = (area >= min_visible * whole) | (labels == IGNORED_BOX)
+    is_left = (labels != NO_BOX) & (area > 0) & is_enough
     moved = (visible - start) * (tf.constant([width, height, width, height], tf.float32) / sides)
     if drawn.mirrored is not False:
         across = width - tf.gather(moved, [2, 0], axis=1)
         mirrored = tf.stack([across[:, 0], moved[:, 1], across[:, 1], moved[:, 3]], axis=1)
         moved = tf.where(drawn.mirrored, mirrored, moved)
-    return tf.where(is_left[:, None], moved, 0.0), tf.where(is_left, labels, PADDED)
+    return tf.where(is_left[:, None], moved, 0.0), tf.where(is_left, labels, NO_BOX)
 
 
 def _areas(boxes: tf.Tensor) -> tf.Tensor:

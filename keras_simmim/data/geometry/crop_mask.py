@@ -3,8 +3,7 @@
 import tensorflow as tf
 
 from keras_simmim.data.geometry.draw_crop import DrawnCrop
-
-OUTSIDE = 255  # the class that is left out of losses and metrics
+from keras_simmim.data.target_values import IGNORED_PIXEL
 
 
 def crop_mask(drawn: DrawnCrop, mask: tf.Tensor) -> tf.Tensor:
@@ -33,7 +32,7 @@ def crop_mask(drawn: DrawnCrop, mask: tf.Tensor) -> tf.Tensor:
         for places, side in ((rows, sides[0]), (columns, sides[1]))
     )
     cropped = tf.gather(tf.gather(mask, rows), columns, axis=1)
-    cropped = tf.where(inside, cropped, tf.constant(OUTSIDE, mask.dtype))
+    cropped = tf.where(inside, cropped, tf.constant(IGNORED_PIXEL, mask.dtype))
     return tf.ensure_shape(cropped, drawn.size)
 
 

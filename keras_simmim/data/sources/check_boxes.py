@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_simmim.data.geometry.crop_boxes import IGNORED, PADDED
+from keras_simmim.data.target_values import IGNORED_BOX, NO_BOX
 
 
 def check_boxes(boxes: np.ndarray, labels: np.ndarray, name: Callable[[int], str]) -> None:
@@ -20,13 +20,13 @@ def check_boxes(boxes: np.ndarray, labels: np.ndarray, name: Callable[[int], str
     """
     with np.errstate(invalid="ignore"):
         has_area = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    is_box = labels != PADDED
+    is_box = labels != NO_BOX
     if (flat := np.flatnonzero(is_box & ~has_area)).size:
         raise ValueError(
             "boxes must be (left, top, right, bottom) with left < right and top < bottom, got "
             f"{boxes[flat[0]].tolist()} for {name(flat[0])}{_more(flat)}."
         )
-    if (low := np.flatnonzero(labels < IGNORED)).size:
+    if (low := np.flatnonzero(labels < IGNORED_BOX)).size:
         raise ValueError(
             "labels of boxes must be classes from 0, −1 for padding or −2 for what is ignored, got "
             f"{labels[low[0]]} for {name(low[0])}{_more(low)}."

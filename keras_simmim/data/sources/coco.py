@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_simmim.data import arguments
-from keras_simmim.data.geometry.crop_boxes import IGNORED
 from keras_simmim.data.sources.box_listing import BoxListing
 from keras_simmim.data.sources.file_arguments import FileArguments
 from keras_simmim.data.sources.file_plan import FilePlan
+from keras_simmim.data.target_values import IGNORED_BOX
 
 
 def coco(
@@ -132,7 +132,7 @@ def _read(json: str, folder: str) -> BoxListing:
         np.array(sizes, np.int32).reshape(-1, 2),
         [str(names[key]) for key in classes],
         corners,
-        np.where(crowds, IGNORED, labels).astype(np.int32),
+        np.where(crowds, IGNORED_BOX, labels).astype(np.int32),
         owners,
         name_of,
         {},

@@ -8,12 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_simmim.data import arguments
-from keras_simmim.data.geometry.crop_boxes import IGNORED
 from keras_simmim.data.sources.box_listing import BoxListing
 from keras_simmim.data.sources.file_arguments import FileArguments
 from keras_simmim.data.sources.file_plan import FilePlan
 from keras_simmim.data.sources.voc_files import find_objects
 from keras_simmim.data.sources.voc_objects import VocObjects
+from keras_simmim.data.target_values import IGNORED_BOX
 
 
 def pascal_voc(
@@ -112,7 +112,7 @@ def _listing(
                 f"{unknown[0]!r}, which is in {objects.xml!r}."
             )
     labels = [
-        IGNORED if is_difficult else names.index(name)
+        IGNORED_BOX if is_difficult else names.index(name)
         for objects in read
         for name, is_difficult in zip(objects.names, objects.difficult, strict=True)
     ]

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_simmim.data.geometry.crop_boxes import PADDED, crop_boxes
+from keras_simmim.data.geometry.crop_boxes import crop_boxes
 from keras_simmim.data.geometry.draw_crop import DrawnCrop
 from keras_simmim.data.reading.formats import check
+from keras_simmim.data.target_values import NO_BOX
 from keras_simmim.data.targets.targets import Targets
 
 
@@ -55,7 +56,7 @@ class Boxes(Targets):
         return crop_boxes(
             drawn,
             tf.ensure_shape(tf.pad(boxes, [[0, padding], [0, 0]]), (self.slots, 4)),
-            tf.ensure_shape(tf.pad(labels, [[0, padding]], constant_values=PADDED), (self.slots,)),
+            tf.ensure_shape(tf.pad(labels, [[0, padding]], constant_values=NO_BOX), (self.slots,)),
         )
 
     def join(self, images: tf.Tensor, *columns: tf.Tensor) -> Any:

@@ -1,0 +1,8 @@
+"""Numbers in masks and labels of boxes that stand for no class."""
+
+# Pixels of nothing known, as in Pascal VOC and Cityscapes.
+IGNORED_PIXEL = 255
+# The label of no box, where an image has fewer than others.
+NO_BOX = -1
+# The label of a box that is neither learned nor measured: crowds, difficult objects.
+IGNORED_BOX = -2
