@@ -7,8 +7,6 @@ from numpy.typing import ArrayLike
 
 from keras_simmim.data.target_values import IGNORED_PIXEL
 
-# Pixels of masks that do not count.
-
 
 def mean_iou(predicted: ArrayLike, masks: ArrayLike, num_classes: int) -> dict[str, Any]:
     """Measure the overlap of predicted and true classes: pixels of both by pixels of either.
@@ -32,7 +30,6 @@ def mean_iou(predicted: ArrayLike, masks: ArrayLike, num_classes: int) -> dict[s
     ```python
     import numpy as np
 
-    from keras_simmim.data.target_values import IGNORED_PIXEL
     import keras_simmim as ks
 
     predicted, masks = np.array([[[0, 0, 1, 1]]]), np.array([[[0, 1, 1, 255]]])

@@ -173,7 +173,7 @@ class ImageSegmenter(DenseModel):
             truth, counts = integer_masks(record["masks"], self.num_classes)
         if sample_weight is not None:
             weights = ops.cast(sample_weight, "float32")
-            counts = counts * ops.reshape(weights, (-1, *(weights.shape[1:] or (1, 1))))
+            counts = counts * ops.reshape(weights, (-1, *(tuple(weights.shape[1:]) or (1, 1))))
         scores = self.decoder(self.features(images, training))
         entropy = ops.sparse_categorical_crossentropy(truth, scores, from_logits=True)
         total = ops.sum(counts)
