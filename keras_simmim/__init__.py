@@ -46,7 +46,9 @@ from keras_simmim.models import (
     ImageClassifier,
     ImageSegmenter,
     ObjectDetector,
+    SequenceRecommender,
     SimMIM,
+    TextClassifier,
 )
 from keras_simmim.pretrained import presets
 from keras_simmim.pretraining import pretrain
@@ -58,7 +60,9 @@ __all__ = [
     "ImageClassifier",
     "ImageSegmenter",
     "ObjectDetector",
+    "SequenceRecommender",
     "SimMIM",
+    "TextClassifier",
     "aggregation",
     "backbones",
     "data",

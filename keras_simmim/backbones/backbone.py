@@ -56,10 +56,10 @@ class Backbone(CopiedNetwork):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.image_shape = check_image_shape(image_shape)
+        self.example_shape = self.check_shape(image_shape)
         self.stem = stem
         self.encoder = encoder
-        self.build((None, *self.image_shape))
+        self.build((None, *self.example_shape))
 
     def build(self, input_shape: Shape) -> None:
         """Create all weights; the constructor does this."""
@@ -68,10 +68,8 @@ class Backbone(CopiedNetwork):
         self.stem.build(input_shape)
         stem_shape = self.stem.compute_output_shape(input_shape)
         self.encoder.build(stem_shape)
-        self.stem_shape: tuple[int, int, int] = tuple(stem_shape[1:])
-        self.feature_shape: tuple[int, int, int] = tuple(
-            self.encoder.compute_output_shape(stem_shape)[1:]
-        )
+        self.stem_shape: Any = tuple(stem_shape[1:])
+        self.feature_shape: Any = tuple(self.encoder.compute_output_shape(stem_shape)[1:])
         self._depths = {
             id(weight): depth
             for depth, weights in enumerate(self.weights_by_depth())
@@ -81,15 +79,37 @@ class Backbone(CopiedNetwork):
 
     # ------------------------------------------------------------- what the network says of itself
 
-    @property
-    def example_shape(self) -> tuple[int, int, int]:
-        """Give the shape (H, W, C) of one image; Keras' own `input_shape` has the batch in it."""
-        return self.image_shape
+    # Whether it takes tokens, integers (B, L) that stand for words or items, instead of images.
+    takes_tokens: bool = False
 
     @property
-    def positions(self) -> tuple[int, int]:
-        """Give the grid (h, w) of positions behind the stem."""
-        return self.stem_shape[:2]
+    def target_shape(self) -> tuple[int, ...]:
+        """Give what a head predicts: the shape of an image, or of tokens how many there are."""
+        return self.example_shape
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """Name the fields of tokens, with how many values each has; none of images."""
+        return {}
+
+    @property
+    def tables(self) -> list[keras.Variable]:
+        """List the tables (size, D) of the fields, which heads may share; none of images."""
+        return []
+
+    def check_shape(self, shape: Any) -> Any:
+        """Return the shape of one example as a tuple, or raise ValueError for one that is none."""
+        return check_image_shape(shape)
+
+    @property
+    def image_shape(self) -> Any:
+        """Give the shape (H, W, C) of one image: that of an example, which is an image here."""
+        return self.example_shape
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Give the grid of positions behind the stem, (h, w) of images and (l,) of sequences."""
+        return self.stem_shape[:-1]
 
     @property
     def stages(self) -> list[tuple[int, int]]:
@@ -222,8 +242,24 @@ class Backbone(CopiedNetwork):
         """Return the features (B, h', w', c') of local ones; convolutions see what is visible."""
         return self.encoder(features, training=training)
 
-    def pool(self, features: Tensor) -> Tensor:
-        """Average a feature map over its positions: float32 (B, D), the embedding."""
+    def valid(self, inputs: Tensor) -> Tensor | None:
+        """Tell what of an input is no padding: float32 (B, L); None where nothing ever is.
+
+        Args:
+            inputs: as for a call.
+        """
+        return None
+
+    def with_valid(self, features: Tensor, valid: Tensor | None) -> Any:
+        """Give features as `pool` takes them, together with what of them is no padding."""
+        return features
+
+    def features(self, inputs: Tensor, training: bool | None = None) -> Any:
+        """Return the features of inputs as `pool` takes them."""
+        return self.with_valid(self(inputs, training=training), self.valid(inputs))
+
+    def pool(self, features: Any) -> Tensor:
+        """Average features over their positions: float32 (B, D), the embedding."""
         return ops.mean(ops.cast(features, "float32"), axis=(1, 2))
 
     def block_outputs(self, images: Tensor, training: bool | None = None) -> list[Tensor]:
@@ -313,7 +349,7 @@ class Backbone(CopiedNetwork):
         return {
             "name": self.name,
             "dtype": self.dtype_policy,
-            "image_shape": self.image_shape,
+            "image_shape": self.example_shape,
             "frozen_parts": frozen_parts(self),
         }
 

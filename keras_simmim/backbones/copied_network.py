@@ -16,7 +16,7 @@ class CopiedNetwork(keras.Model):
     Subclasses have an `image_shape`, a `num_blocks`, and a configuration that says all else.
     """
 
-    image_shape: tuple[int, int, int]
+    example_shape: Any
 
     @property
     def num_blocks(self) -> int:
@@ -50,10 +50,14 @@ class CopiedNetwork(keras.Model):
         backbone.resize((32, 24, 3)).positions   # (4, 3)
         ```
         """
-        config = {**self.get_config(), "image_shape": image_shape, **changes}
+        config = {**self.get_config(), **self.shape_config(image_shape), **changes}
         resized = type(self).from_config(config)
         copy_weights(self, resized)
         return resized
+
+    def shape_config(self, shape: Any) -> Config:
+        """Give the constructor's arguments that say the shape of an example."""
+        return {"image_shape": shape}
 
     def copy(self) -> Self:
         """Copy the backbone: equal, with weights and `trainable` flags of its own."""
@@ -85,13 +89,15 @@ class CopiedNetwork(keras.Model):
         changes = self.task_changes()
         if drop_path_rate is not None and self.num_blocks:
             changes["drop_path_rate"] = drop_path_rate
-        shape = self.image_shape if image_shape is None else check_image_shape(image_shape)
-        if shape[-1] != self.image_shape[-1]:
-            raise ValueError(
-                f"image_shape must keep the {self.image_shape[-1]} channels that the weights are "
-                f"for, got {shape}."
-            )
-        if changes or shape != self.image_shape:
+        shape = self.example_shape
+        if image_shape is not None:
+            shape = check_image_shape(image_shape)
+            if shape[-1] != self.example_shape[-1]:
+                raise ValueError(
+                    f"image_shape must keep the {self.example_shape[-1]} channels that the weights "
+                    f"are for, got {shape}."
+                )
+        if changes or shape != self.example_shape:
             ready = self.resize(shape, **changes)
         else:
             ready = self.copy()

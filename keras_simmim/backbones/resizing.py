@@ -110,6 +110,10 @@ def _resize_positions(table: np.ndarray, source: Any, target: Any) -> np.ndarray
     """Interpolate absolute positions, (N, D) or (h, w, D), over the image."""
     old, new = source.positions, target.positions
     dim = table.shape[-1]
+    if len(old) == 1:
+        # A word's place in a text does not move with the text's length: what is new stays new.
+        fresh = ops.convert_to_numpy(target.encoder.position_embedding)[len(table) :]
+        return np.concatenate([table[: new[0]], fresh])
     flat = table.reshape(-1, dim)
     extra = len(flat) - old[0] * old[1]
     centers, wanted = ([(np.arange(side) + 0.5) / side for side in grid] for grid in (old, new))

@@ -4,12 +4,13 @@ import keras
 
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Tensor
+from keras_simmim.models.backbone_model import BackboneModel
 from keras_simmim.models.image_model import ImageModel
 
 Values = float | tuple[float, ...] | None
 
 
-def as_image_model(model: keras.Model, mean: Values = None, std: Values = None) -> ImageModel:
+def as_image_model(model: keras.Model, mean: Values = None, std: Values = None) -> BackboneModel:
     """Check a model that is to be exported; a bare backbone becomes one that normalizes.
 
     Args:
@@ -26,7 +27,7 @@ def as_image_model(model: keras.Model, mean: Values = None, std: Values = None) 
         embedding = ImageModel(model, mean=mean, std=std)
         embedding.build((None, *model.image_shape))
         return embedding
-    if not isinstance(model, ImageModel):
+    if not isinstance(model, BackboneModel):
         raise ValueError(
             "model must be a SimMIM, an ImageClassifier, an ImageSegmenter, an ObjectDetector or a "
             f"Backbone, got {model!r}."
@@ -48,7 +49,7 @@ class Network(keras.Model):
         model: from `as_image_model`; the weights are its own.
     """
 
-    def __init__(self, model: ImageModel) -> None:
+    def __init__(self, model: BackboneModel) -> None:
         super().__init__(name="network")
         self.model = model
         self.built = True

@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_simmim.export.fresh_process import on_tensorflow
 from keras_simmim.export.network import Network, Values, as_image_model
-from keras_simmim.models.image_model import ImageModel
+from keras_simmim.models.backbone_model import BackboneModel
 
 
 def export_onnx(
@@ -80,7 +80,7 @@ def export_onnx(
     return str(path)
 
 
-def write_onnx(model: ImageModel, path: Path) -> None:
+def write_onnx(model: BackboneModel, path: Path) -> None:
     """Write the ONNX file, on the TensorFlow backend."""
     from tf2onnx.handler import tf_op
 

@@ -16,7 +16,7 @@ from keras_simmim.export.fresh_process import on_tensorflow
 from keras_simmim.export.model_card import write_card
 from keras_simmim.export.network import Values, as_image_model
 from keras_simmim.export.versions import check_version, publish
-from keras_simmim.models.image_model import ImageModel
+from keras_simmim.models.backbone_model import BackboneModel
 
 MAX_PIXELS = 2**25
 
@@ -130,7 +130,7 @@ def export_saved_model(
 
 
 def write_version(
-    model: ImageModel,
+    model: BackboneModel,
     path: Path,
     name: str,
     class_names: list[str] | None,
@@ -148,7 +148,7 @@ def write_version(
         write_warmup(path, name, warmup_images, model.signatures, takes_bytes(channels), crop)
 
 
-def _class_names(model: ImageModel, given: Sequence[str] | None) -> list[str] | None:
+def _class_names(model: BackboneModel, given: Sequence[str] | None) -> list[str] | None:
     """Name the classes; None where there are none."""
     count = model.num_classes
     if count is None:

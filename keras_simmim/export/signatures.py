@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras_simmim.data.geometry.crop_arguments import Crop
 from keras_simmim.export.answers import Outputs, answer
 from keras_simmim.export.decoding import decode_batch
-from keras_simmim.models.image_model import ImageModel
+from keras_simmim.models.backbone_model import BackboneModel
 
 
 def takes_bytes(channels: int) -> bool:
@@ -16,7 +16,7 @@ def takes_bytes(channels: int) -> bool:
 
 
 def write_signatures(
-    model: ImageModel, path: str, crop: Crop, class_names: list[str] | None, max_pixels: int
+    model: BackboneModel, path: str, crop: Crop, class_names: list[str] | None, max_pixels: int
 ) -> None:
     """Write the SavedModel of what a model says that it answers with.
 

@@ -10,6 +10,7 @@ from keras_simmim.heads.proposals import Proposals
 from keras_simmim.heads.reconstruction_head import ReconstructionHead
 from keras_simmim.heads.rpn_head import RPNHead
 from keras_simmim.heads.ssd_head import SSDHead
+from keras_simmim.heads.token_head import TokenHead
 from keras_simmim.heads.transformer_head import TransformerHead
 from keras_simmim.heads.unet_decoder import UNetDecoder
 from keras_simmim.heads.yolo_head import YOLOHead
@@ -25,6 +26,7 @@ __all__ = [
     "RPNHead",
     "ReconstructionHead",
     "SSDHead",
+    "TokenHead",
     "TransformerHead",
     "UNetDecoder",
     "YOLOHead",

@@ -8,12 +8,12 @@ A `MaskGenerator` is made of these; `SpatialMasking` and the other maskings are 
 """
 
 from keras_simmim.masking.color_masking import ColorMasking
-from keras_simmim.masking.draws import Draw, LearnedDraw, RandomDraw, SoftDraw
+from keras_simmim.masking.draws import Draw, LastDraw, LearnedDraw, RandomDraw, SoftDraw
 from keras_simmim.masking.independent_views import IndependentViews
 from keras_simmim.masking.iterative_masking import IterativeMasking
 from keras_simmim.masking.learned_masking import LearnedMasking
 from keras_simmim.masking.mask_generator import MaskGenerator
-from keras_simmim.masking.modalities import Color, Modality, Spatial, Texture
+from keras_simmim.masking.modalities import Color, Field, Modality, Spatial, Texture
 from keras_simmim.masking.rounds import Rounds
 from keras_simmim.masking.soft_masking import SoftMasking
 from keras_simmim.masking.spatial_masking import SpatialMasking
@@ -23,8 +23,10 @@ __all__ = [
     "Color",
     "ColorMasking",
     "Draw",
+    "Field",
     "IndependentViews",
     "IterativeMasking",
+    "LastDraw",
     "LearnedDraw",
     "LearnedMasking",
     "MaskGenerator",

@@ -95,11 +95,16 @@ class IndependentViews:
                 f"{modalities} modalities."
             )
 
-    def plan(self, blocks: int, modalities: int) -> Plan:
+    def plan(self, blocks: int, modalities: int, few: bool = False) -> Plan:
         """Say for every rank of a block what it loses in each view.
 
+        Args:
+            blocks: number of blocks.
+            modalities: number of modalities.
+            few: whether there may be so few blocks that a modality hides none.
+
         Raises:
-            ValueError: for so few blocks that a modality would hide none.
+            ValueError: for so few blocks, otherwise.
         """
         ratios = np.broadcast_to(np.asarray(self.ratio, "float64"), (self.count,))
         counts = np.zeros((self.count, modalities), int)
@@ -108,7 +113,7 @@ class IndependentViews:
                 counts[view, view] = total
             else:
                 counts[view] = largest_remainder(total, self.shares or (1.0,) * modalities)
-        if (counts.sum(axis=0) == 0).any():
+        if not few and (counts.sum(axis=0) == 0).any():
             raise ValueError(
                 f"{blocks} blocks are too few for {modalities} modalities at ratio={self.ratio}: "
                 "one would hide none; accepted are smaller blocks or a larger ratio."

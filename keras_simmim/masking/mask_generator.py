@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_simmim.backend.types import Config, Shape, Tensor
@@ -12,7 +13,7 @@ from keras_simmim.masking.blocks import join_blocks, split_blocks, spread
 from keras_simmim.masking.draws import Draw
 from keras_simmim.masking.independent_views import IndependentViews
 from keras_simmim.masking.modalities import Modality
-from keras_simmim.masking.plan import Plan
+from keras_simmim.masking.plan import Plan, ValidBlocks
 from keras_simmim.masking.rounds import Rounds
 from keras_simmim.masking.views import join_views
 from keras_simmim.masking.visible import Visible
@@ -162,6 +163,19 @@ class MaskGenerator(keras.layers.Layer):
         else:
             self.plan = self.rounds.plan(blocks, len(self.modalities))
         self.block_draw.build(self.grid, input_shape[-1])
+        self._losses_of: np.ndarray | None = None
+
+    @property
+    def losses_of(self) -> np.ndarray:
+        """Say what blocks lose of sequences with n of them: uint8 (N + 1, N, V, M), by rank."""
+        if self._losses_of is None:
+            blocks, modalities = self.grid[0] * self.grid[1], len(self.modalities)
+            losses = np.zeros((blocks + 1, blocks, len(self.plan.table[0]), modalities), "uint8")
+            for count in range(1, blocks + 1) if self.rounds is not None else ():
+                plan = self.rounds.plan(count, modalities, few=True)
+                losses[count, :count] = plan.losses(count)
+            self._losses_of = losses
+        return self._losses_of
 
     # -------------------------------------------------------------------- what to hide
 
@@ -188,32 +202,52 @@ class MaskGenerator(keras.layers.Layer):
                 f"{type(self).__name__}, got {tuple(tensor.shape)}."
             )
         hidden = self.draw(tensor, step)
-        return self.hide(tensor, hidden, token), hidden
+        return self.hide(tensor, hidden, token, step), hidden
 
-    def hide(self, tensor: Tensor, hidden: Tensor, token: Tensor | None = None) -> Tensor:
+    def hide(
+        self,
+        tensor: Tensor,
+        hidden: Tensor,
+        token: Tensor | None = None,
+        step: Tensor | int = 0,
+        valid: Tensor | None = None,
+    ) -> Tensor:
         """Hide what was drawn: the views of a call.
 
         Args:
             tensor: as for a call, or already in views, (B, V, H, W, C).
             hidden: (B, V, h, w, M), from `draw`.
             token: as for a call.
+            step: that anything random is drawn from, beside what is hidden.
+            valid: as for `draw`.
         """
         fillings = [token if modality.hides_all else None for modality in self.modalities]
         return self._replace(tensor, hidden, fillings)
 
-    def draw(self, tensor: Tensor, step: Tensor | int) -> Tensor:
+    def draw(
+        self, tensor: Tensor, step: Tensor | int, valid: Tensor | None = None
+    ) -> Tensor:
         """Draw what to hide of a batch: float32 (B, V, h, w, M), 1 where m hides a block.
 
         Args:
             tensor: what is masked, (B, H, W, C) or (B, L, C).
             step: int32 scalar that the masks are drawn from.
+            valid: float (B, L), 1 for positions of a sequence and 0 for its padding, which is
+                never drawn nor counted; None for no padding.
         """
+        options = {}
+        if valid is not None:
+            valid = ops.cast(valid, "float32")
+            tensor = ops.where(ops.expand_dims(valid, -1) > 0, tensor, ops.zeros_like(tensor))
+            blocks = ops.reshape(valid, (-1, self.grid[0], valid.shape[1] // self.grid[0]))
+            kept = ops.repeat(ops.max(blocks, axis=-1), self.draws, axis=0)
+            options["valid"] = ValidBlocks(kept, self.losses_of)
         tensor = self._as_map(tensor)
         if self.draws == 1:
-            return self.block_draw.hidden(tensor, step, self.grid, self.plan)
+            return self.block_draw.hidden(tensor, step, self.grid, self.plan, **options)
         # Every view is drawn as that of another image, of which it is one view.
         repeated = ops.repeat(tensor, self.draws, axis=0)
-        drawn = self.block_draw.hidden(repeated, step, self.grid, self.plan)
+        drawn = self.block_draw.hidden(repeated, step, self.grid, self.plan, **options)
         drawn = ops.reshape(drawn, (-1, self.draws, *drawn.shape[1:]))
         return ops.stack([drawn[:, view, view] for view in range(self.views)], axis=1)
 
@@ -313,8 +347,26 @@ class MaskGenerator(keras.layers.Layer):
             prediction: (B, V, H, W, C) normalized pixels.
             hidden: (B, V, h, w, M), from `draw`.
         """
+        return self.rank_by(tensor, self.block_errors(target, prediction), hidden)
+
+    def block_errors(self, target: Tensor, prediction: Tensor) -> Tensor:
+        """Measure how wrong the prediction of each block is, by modality: (B, V, h, w, M).
+
+        Args:
+            target: (B, H, W, C) normalized pixels.
+            prediction: (B, V, H, W, C) normalized pixels.
+        """
         error = self._split(prediction) - self._split(target)
-        errors = ops.stack([modality.block_errors(error) for modality in self.modalities], axis=-1)
+        return ops.stack([modality.block_errors(error) for modality in self.modalities], axis=-1)
+
+    def rank_by(self, tensor: Tensor, errors: Tensor, hidden: Tensor) -> Tensor:
+        """Measure how well the draw ranked blocks whose errors are known: a scalar.
+
+        Args:
+            tensor: what was masked.
+            errors: (B, V, h, w, M).
+            hidden: (B, V, h, w, M), from `draw`.
+        """
         return self.block_draw.ranking_loss(self._as_map(tensor), errors, hidden, self.grid)
 
     def _replace(self, tensor: Tensor, hidden: Tensor, fillings: list[Tensor | None]) -> Tensor:

@@ -3,6 +3,10 @@
 import itertools
 from typing import NamedTuple
 
+import numpy as np
+
+from keras_simmim.backend.types import Tensor
+
 
 class Plan(NamedTuple):
     """Divide the blocks of an image, in the order in which a draw hides them, into groups.
@@ -27,3 +31,21 @@ class Plan(NamedTuple):
         views = range(len(self.table[0]))
         groups = list(zip(self.counts, self.table, strict=False))
         return tuple(sum(c for c, rows in groups if any(rows[view])) for view in views)
+
+    def losses(self, blocks: int) -> np.ndarray:
+        """Say for every rank of so many blocks what it loses: uint8 (blocks, V, M)."""
+        groups = np.searchsorted(self.boundaries, np.arange(blocks), side="right")
+        return np.asarray(self.table, "uint8")[groups]
+
+
+class ValidBlocks(NamedTuple):
+    """Hold which blocks of sequences are no padding, and the plan of every number of them.
+
+    Args:
+        valid: float32 (B, N), 1 for a block with anything in it, 0 for one of padding alone.
+        losses: uint8 (N + 1, N, V, M): for a sequence of n such blocks, what the block of each
+            rank loses; nothing at ranks from n on.
+    """
+
+    valid: Tensor
+    losses: np.ndarray

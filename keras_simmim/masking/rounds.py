@@ -92,11 +92,16 @@ class Rounds:
         left = range(self.iterations - 1, -1, -1)
         return [hidden_count(last - (last - first) * rest / steps, blocks) for rest in left]
 
-    def plan(self, blocks: int, modalities: int) -> Plan:
+    def plan(self, blocks: int, modalities: int, few: bool = False) -> Plan:
         """Make a group of blocks for each round and modality: those it is the first to hide.
 
+        Args:
+            blocks: number of blocks.
+            modalities: number of modalities.
+            few: whether there may be so few blocks that a round or a modality hides none.
+
         Raises:
-            ValueError: for so few blocks that a round or a modality would hide none.
+            ValueError: for so few blocks, otherwise.
         """
         shares = self.shares or (1.0,) * modalities
         added = np.diff(round_counts(self.totals(blocks), shares), axis=0, prepend=0)
@@ -106,7 +111,7 @@ class Rounds:
             last = rounds if self.schedule == "cumulative" else round_ + 1
             table[group, round_:last, modality] = 1
         lost = np.einsum("g,gtm->tm", [*added.ravel(), 0], table)
-        if not (lost.any(axis=0).all() and lost.any(axis=1).all()):
+        if not few and not (lost.any(axis=0).all() and lost.any(axis=1).all()):
             raise ValueError(
                 f"{blocks} blocks are too few for {rounds} rounds of {modalities} modalities at "
                 f"ratio={self.ratio}: a round or a modality would hide none; accepted are smaller "

@@ -5,8 +5,10 @@ from keras_simmim.models.image_classifier import ImageClassifier
 from keras_simmim.models.image_model import ImageModel
 from keras_simmim.models.image_segmenter import ImageSegmenter
 from keras_simmim.models.object_detector import ObjectDetector
+from keras_simmim.models.sequence_recommender import SequenceRecommender
 from keras_simmim.models.simmim import SimMIM
 from keras_simmim.models.ssd import SSD
+from keras_simmim.models.text_classifier import TextClassifier
 from keras_simmim.models.yolo import YOLO
 
 __all__ = [
@@ -17,5 +19,7 @@ __all__ = [
     "ImageModel",
     "ImageSegmenter",
     "ObjectDetector",
+    "SequenceRecommender",
     "SimMIM",
+    "TextClassifier",
 ]

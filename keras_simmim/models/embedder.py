@@ -8,7 +8,6 @@ import keras
 import numpy as np
 
 from keras_simmim.backend.types import Tensor
-from keras_simmim.layers.fitting_images import check_sizes
 
 
 class Embedder:
@@ -18,7 +17,7 @@ class Embedder:
     added to one that is built, and saves what it finds in properties: hence an object.
 
     Args:
-        model: an `ImageModel`.
+        model: a `BackboneModel`.
     """
 
     def __init__(self, model: Any) -> None:
@@ -62,7 +61,7 @@ class Embedder:
         """Predict what a function makes of pixels (B, H, W, C); its name says which it is."""
         self._check(images)
         if function.__name__ not in self.others:
-            pixels = keras.Input(self.model.backbone.image_shape, dtype="float32", name="images")
+            pixels = self._input()
             self.others[function.__name__] = keras.Model(pixels, function(pixels))
         return _predicted(self.others[function.__name__], images, batch_size)
 
@@ -78,15 +77,22 @@ class Embedder:
             specification = specification[0]
         sizes = getattr(specification, "shape", None)
         if sizes is not None and getattr(sizes, "rank", True) is not None:
-            check_sizes(tuple(sizes), self.model.backbone.image_shape)
+            self.model.inputs_taken.check_sizes(tuple(sizes))
 
     def _network(self, all_blocks: bool) -> tuple[Tensor, list[Tensor]]:
         """Return pixels, symbolically, and what their embeddings are."""
         backbone = self.model.backbone
-        pixels = keras.Input(backbone.image_shape, dtype="float32", name="images")
+        pixels = self._input()
         normalized = self.model.normalize(pixels)
-        maps = backbone.block_outputs(normalized) if all_blocks else [backbone(normalized)]
+        maps = (
+            backbone.block_outputs(normalized) if all_blocks else [backbone.features(normalized)]
+        )
         return pixels, [backbone.pool(each) for each in maps]
+
+    def _input(self) -> Tensor:
+        """Return an input of the model, symbolically."""
+        taken = self.model.inputs_taken
+        return keras.Input(self.model.backbone.example_shape, dtype=taken.dtype, name=taken.name)
 
 
 def _predicted(model: keras.Model, images: Any, batch_size: int | None) -> Any:

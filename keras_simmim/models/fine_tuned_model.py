@@ -9,12 +9,12 @@ from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config
 from keras_simmim.data.pipeline.origin import origin
 from keras_simmim.models.given_data import steps_and_batch
-from keras_simmim.models.image_model import ImageModel
+from keras_simmim.models.backbone_model import BackboneModel
 from keras_simmim.models.pretrained_network import pretrained_network
 from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, automatic_recipe
 
 
-class FineTunedModel(ImageModel):
+class FineTunedModel(BackboneModel):
     """Put a task on a pretrained network, and let all of it learn from labels, or a part.
 
     With `recipe="auto"`, `fit` needs no `compile`: it takes the paper's optimizer, rates by layer
@@ -31,7 +31,7 @@ class FineTunedModel(ImageModel):
             freezes with it.
         recipe: "auto", a `FineTuningRecipe`, or None.
         seed: of all that is drawn in training, which is a function of (seed, step).
-        **options: of `ImageModel`.
+        **options: of `BackboneModel`.
 
     Raises:
         ValueError: for arguments out of range.

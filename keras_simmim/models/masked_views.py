@@ -56,18 +56,29 @@ def crops_of(model: Any, images: Tensor, step: Tensor | int, training: bool) -> 
 
 
 def masked_views(
-    model: Any, generator: MaskGenerator, pixels: Tensor, step: Tensor | int, training: bool
+    model: Any,
+    generator: MaskGenerator,
+    pixels: Tensor,
+    step: Tensor | int,
+    training: bool,
+    valid: Tensor | None = None,
 ) -> MaskedViews:
     """Mask normalized pixels (B, H, W, C) where a `SimMIM` masks, and run its stem.
 
     Args:
         model: a `SimMIM`.
         generator: of the masks.
-        pixels: (B, H, W, C).
+        pixels: (B, H, W, C), or tokens (B, L).
         step: int32 scalar that the masks are drawn from.
         training: whether layers behave as in training.
+        valid: float (B, L), 1 where tokens are no padding; None for images.
     """
     backbone = model.backbone
+    if valid is not None:
+        masked = backbone.stem(pixels, training=training)
+        hidden = generator.draw(masked, step, valid)
+        views = generator.hide(masked, hidden, model.mask_token, step, valid)
+        return MaskedViews(masked, hidden, join_views(views), Visible())
     encodes_visible = model.encode == "visible"
     if model.mask_on == "pixels":
         images, hidden = generator(pixels, step=step)
@@ -95,7 +106,7 @@ def masked_views(
             features = ops.repeat(masked, generator.views, axis=0)
     if encodes_visible:
         return MaskedViews(masked, hidden, features, generator.visible(hidden, rows, columns))
-    features = join_views(generator.hide(local, hidden, model.mask_token))
+    features = join_views(generator.hide(local, hidden, model.mask_token, step))
     return MaskedViews(masked, hidden, features, Visible())
 
 

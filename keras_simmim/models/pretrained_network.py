@@ -6,14 +6,14 @@ from typing import Any
 
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config
-from keras_simmim.models.image_model import ImageModel
+from keras_simmim.models.backbone_model import BackboneModel
 from keras_simmim.models.simmim import SimMIM
 from keras_simmim.training.checkpoint_files import newest_model
 from keras_simmim.training.keras_file import read_keras
 
 
 def pretrained_network(source: Any) -> tuple[Backbone, Config]:
-    """Find the backbone of a pretrained model, and the mean and std that it normalizes by.
+    """Find the backbone of a pretrained model, and how it takes its inputs, mean and std or tokenizer.
 
     Args:
         source: a model with a backbone, a `Backbone`, a `.keras` file of one, the folder of a
@@ -32,9 +32,9 @@ def pretrained_network(source: Any) -> tuple[Backbone, Config]:
             source.optimizer.finalize_variable_values(source.trainable_variables)
     if isinstance(source, Backbone):
         return source, {}
-    if not isinstance(source, ImageModel):
+    if not isinstance(source, BackboneModel):
         raise ValueError(
             "source must be a SimMIM, a Backbone, a .keras file, a run's folder or a preset, "
             f"got {type(source).__name__}."
         )
-    return source.backbone, {"mean": source.mean, "std": source.std}
+    return source.backbone, source.inputs_taken.arguments

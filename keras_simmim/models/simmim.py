@@ -12,12 +12,17 @@ from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.evaluation.embedding_statistics import embedding_statistics
 from keras_simmim.evaluation.reconstruction import reconstruction
-from keras_simmim.heads import ClassificationHead, ReconstructionHead, TransformerHead
+from keras_simmim.heads import (
+    ClassificationHead,
+    ReconstructionHead,
+    TokenHead,
+    TransformerHead,
+)
 from keras_simmim.heads.head import build_head
 from keras_simmim.layers.initialization import TruncatedNormal
 from keras_simmim.masking import MaskGenerator
 from keras_simmim.masking.views import split_views
-from keras_simmim.models.image_model import ImageModel
+from keras_simmim.models.backbone_model import BackboneModel
 from keras_simmim.models.labels import check_labels
 from keras_simmim.models.masked_views import crops_of, lost_positions, masked_views
 from keras_simmim.models.simmim_arguments import (
@@ -38,19 +43,21 @@ EVALUATION_STEP = -1
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
-class SimMIM(ImageModel):
-    """Pretrain a backbone by masked image modeling, with labels where there are any.
+class SimMIM(BackboneModel):
+    """Pretrain a backbone by masked modeling, with labels where there are any.
 
     Images pass the backbone's stem, are masked into views, pass its encoder, and then each view
     predicts the pixels that it hid; with a classifier, the aggregated views also predict labels.
-    Other objectives may teach instead, or beside.
+    Other objectives may teach instead, or beside. Sequences of tokens go the same way through a
+    `SequenceTransformer`, and each view names the tokens that it hid.
 
     Args:
-        backbone: `ks.backbones.ViT`, `ConvNet` or any other `Backbone`.
+        backbone: `ks.backbones.ViT`, `ConvNet`, `SequenceTransformer` or any other `Backbone`.
         mask_generator: `ks.masking.SpatialMasking`, `IterativeMasking` or any other
             `MaskGenerator`; its block size counts positions of what it masks.
         aggregator: layer (B, V, h, w, c) → what the classifier takes; `MeanAggregation` if None.
-        head: layer (B, h, w, c) → (B, H, W, C); `ReconstructionHead` if None.
+        head: layer (B, h, w, c) → (B, H, W, C), `ReconstructionHead` if None; of tokens a
+            `TokenHead`.
         classifier: `ks.heads.ClassificationHead`, or None to train without labels.
         mask_on: "features" masks between stem and encoder, "pixels" before the stem.
         mask_token: whether a learned vector stands in feature positions that are hidden
@@ -70,6 +77,8 @@ class SimMIM(ImageModel):
             None. A classifier teaches beside them, and learned masks beside a `Reconstruction`.
         crops: `ks.training.Crops` that draws crops of every image on the device; None for images
             as they come, or for batches of crops (B, c, H, W, C) as `ks.data` gives them.
+        tokenizer: of texts, a `ks.data.Tokenizer` or any function from a text to a list of ids;
+            `fit` takes that of its `ks.data.texts` if None.
         **kwargs: passed to `keras.Model`.
 
     Raises:
@@ -111,9 +120,10 @@ class SimMIM(ImageModel):
         embedding_metrics: bool = False,
         objectives: Sequence[Objective] | None = None,
         crops: keras.layers.Layer | None = None,
+        tokenizer: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(backbone, mean=mean, std=std, **kwargs)
+        super().__init__(backbone, mean=mean, std=std, tokenizer=tokenizer, **kwargs)
         self.mask_generator = mask_generator
         self.aggregator = MeanAggregation() if aggregator is None else aggregator
         self.classifier = classifier
@@ -128,13 +138,15 @@ class SimMIM(ImageModel):
         self.reconstructs = any(objective.needs_prediction for objective in self.objectives)
         self.head: Any = None
         if self.reconstructs:
-            default = TransformerHead if encode == "visible" else ReconstructionHead
+            default: Any = TransformerHead if encode == "visible" else ReconstructionHead
+            default = TokenHead if backbone.takes_tokens else default
             self.head = default() if head is None else head
         check_arguments(self)
         self.embedding_metrics = embedding_metrics
         # Several modalities count alike, however large their coefficients are.
-        self.target_scale = RunningScale() if len(mask_generator.names) > 1 else None
-        self.build((None, *backbone.image_shape))
+        several = len(mask_generator.names) > 1 and not backbone.takes_tokens
+        self.target_scale = RunningScale() if several else None
+        self.build((None, *backbone.example_shape))
 
     # ------------------------------------------------------------------ weights
 
@@ -144,7 +156,7 @@ class SimMIM(ImageModel):
             return
         backbone, views = self.backbone, self.mask_generator.views
         on_pixels = self.mask_on == "pixels"
-        masked_shape = backbone.image_shape if on_pixels else backbone.stem_shape
+        masked_shape = backbone.example_shape if on_pixels else backbone.stem_shape
         _build(self.mask_generator, (None, *masked_shape))
         if self.encode == "visible":
             self.mask_generator.check_something_is_visible()
@@ -157,10 +169,11 @@ class SimMIM(ImageModel):
                 name="mask_token",
             )
         if self.head is not None:
-            build_head(self.head, (None, *backbone.feature_shape), backbone.image_shape)
-            height, width, channels = backbone.image_shape
-            rows, columns = self.mask_generator.grid
-            self.mask_generator.check_block((height // rows, width // columns, channels))
+            build_head(self.head, (None, *backbone.feature_shape), backbone.target_shape)
+            if not backbone.takes_tokens:
+                height, width, channels = backbone.image_shape
+                rows, columns = self.mask_generator.grid
+                self.mask_generator.check_block((height // rows, width // columns, channels))
             if self.target_scale is not None:
                 _build(self.target_scale, (len(self.mask_generator.names),))
         if self.classifier is not None:
@@ -217,7 +230,7 @@ class SimMIM(ImageModel):
         """Mask normalized pixels into views, encode each of them, and predict what it hid.
 
         Args:
-            pixels: (B, H, W, C), from `normalize`.
+            pixels: (B, H, W, C), from `normalize`, or tokens.
             step: int32 scalar that the masks are drawn from.
             training: whether layers behave as in training.
             labels: of the images, to be handed on.
@@ -227,18 +240,22 @@ class SimMIM(ImageModel):
                 know their positions then.
         """
         generator = self.mask_generator if mask_generator is None else mask_generator
-        found = masked_views(self, generator, pixels, step, training)
+        valid = self.backbone.valid(pixels)
+        found = masked_views(self, generator, pixels, step, training, valid)
         if mask_generator is None:
             lost, options = lost_positions(self, found.hidden, step)
         else:
             lost, options = None, {}
+        if valid is not None:
+            options["valid"] = ops.repeat(valid, generator.views, axis=0)
         if self.mask_on == "pixels":
             encoded = self.backbone.run_encoder(found.features, training, found.inside)
         else:
             encoder = self.backbone.encoder
             encoded = found.visible.encode(encoder, found.features, training, **options)
         prediction = None
-        if self.head is not None:
+        # Of tokens, hidden ones alone are scored, by the objective.
+        if self.head is not None and valid is None:
             prediction = ops.cast(found.visible.decode(self.head, encoded), "float32")
             prediction = split_views(prediction, generator.views)
         return MaskedPass(
@@ -248,11 +265,12 @@ class SimMIM(ImageModel):
             encoded=split_views(encoded, generator.views),
             prediction=prediction,
             labels=labels,
-            weights=ops.ones_like(pixels[:, 0, 0, 0]) if weights is None else weights,
+            weights=_ones(pixels) if weights is None else weights,
             step=step,
             positions=found.visible.positions,
             lost=lost,
             crops=crops,
+            valid=valid,
         )
 
     def predicted_pixels(self, masked_pass: MaskedPass) -> Tensor:
@@ -278,8 +296,8 @@ class SimMIM(ImageModel):
 
         Args:
             data: images, (images, labels) or (images, labels, sample_weight); images
-                (B, H, W, C), or crops of them (B, c, H, W, C), uint8 or float 0–255; labels
-                integers (B,) with −1 for unlabelled.
+                (B, H, W, C), or crops of them (B, c, H, W, C), uint8 or float 0–255, or tokens;
+                labels integers (B,) with −1 for unlabelled.
             training: labels are predicted from the masked views in training, and from the
                 unmasked image otherwise.
 
@@ -325,12 +343,13 @@ class SimMIM(ImageModel):
             )
         batch_size = ops.cast(ops.shape(pixels)[0], "float32")
         if self.embedding_metrics:
-            statistics = embedding_statistics(self.backbone.pool(ops.mean(found.encoded, axis=1)))
+            features = self.backbone.with_valid(ops.mean(found.encoded, axis=1), found.valid)
+            statistics = embedding_statistics(self.backbone.pool(features))
             losses |= {name: (value, batch_size) for name, value in statistics.items()}
         return Measured({"loss": (total, batch_size), **losses}, outputs={}, targets={}, weights={})
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, **kwargs: Any) -> None:
-        """Choose the optimizer; the other arguments are those of `ImageModel.compile`.
+        """Choose the optimizer; the other arguments are those of `BackboneModel.compile`.
 
         Raises:
             ValueError: for a loss or metrics, which the model brings itself: the accuracy of a
@@ -359,7 +378,7 @@ class SimMIM(ImageModel):
         labels = arguments["y"]
         if self.classifier is not None and isinstance(labels, np.ndarray):
             check_labels(labels, self.classifier.num_classes, "y", unlabelled=True)
-        if self.reconstructs:
+        if self.reconstructs and not self.backbone.takes_tokens:
             warn_of_nothing_visible(self.mask_generator)
 
     def reconstruct(self, images: Any, step: int = 0) -> dict[str, np.ndarray]:
@@ -376,8 +395,10 @@ class SimMIM(ImageModel):
             blocks that lost something. With V > 1 views, all but "original" are (N, V, …).
 
         Raises:
-            ValueError: for a model without a reconstruction head.
+            ValueError: for a model without a reconstruction head, or one of tokens.
         """
+        if self.backbone.takes_tokens:
+            raise ValueError("reconstruct shows images, and this model is one of tokens.")
         return reconstruction(self, images, step)
 
     # ------------------------------------------------------------------ saving
@@ -430,6 +451,11 @@ class SimMIM(ImageModel):
         from keras_simmim.pretrained import preset_directory
 
         preset_directory.save(self, directory)
+
+
+def _ones(inputs: Tensor) -> Tensor:
+    """Give 1 for each example, float32 (B,)."""
+    return ops.ones_like(ops.cast(ops.reshape(inputs, (ops.shape(inputs)[0], -1))[:, 0], "float32"))
 
 
 def _build(layer: keras.layers.Layer, input_shape: Shape) -> None:

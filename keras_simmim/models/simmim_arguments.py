@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_simmim.backend.types import Config
+from keras_simmim.heads import TokenHead
 from keras_simmim.heads.head import fills_in
 
 
@@ -26,6 +27,8 @@ def check_arguments(model: Any) -> None:
         if weight < 0:
             raise ValueError(f"{name} must be at least 0, got {weight}.")
     generator, backbone = model.mask_generator, model.backbone
+    if backbone.takes_tokens:
+        _check_tokens(model)
     learns_labels = model.classifier is not None and model.classification_weight > 0
     others = [each for each in model.given_objectives or () if each.weight > 0]
     if not model.reconstructs and not learns_labels and not others:
@@ -53,6 +56,26 @@ def check_arguments(model: Any) -> None:
         _check_masked_stem(generator)
     if model.encode == "visible":
         _check_visible(model)
+
+
+def _check_tokens(model: Any) -> None:
+    """Raise ValueError for what a model of images has, and one of tokens has not."""
+    if model.classifier is not None:
+        raise ValueError(
+            "classifier must be None for tokens, got one: pretrain, and then make a "
+            "ks.TextClassifier.from_pretrained(model, num_classes)."
+        )
+    for name, value, usual in (
+        ("mask_on", model.mask_on, "features"),
+        ("encode", model.encode, "all"),
+        ("crops", model.crops, None),
+    ):
+        if value != usual:
+            raise ValueError(f"{name} must be {usual!r} for tokens, got {value!r}.")
+    if model.head is not None and not isinstance(model.head, TokenHead):
+        raise ValueError(
+            f"head must be a TokenHead for tokens, got {type(model.head).__name__}."
+        )
 
 
 def check_batch(objectives: Any, arguments: Config) -> None:

@@ -4,7 +4,14 @@ from typing import Any
 
 import keras
 
-from keras_simmim.objectives import Classification, Objective, Parts, Ranking, Reconstruction
+from keras_simmim.objectives import (
+    Classification,
+    HiddenTokens,
+    Objective,
+    Parts,
+    Ranking,
+    Reconstruction,
+)
 
 
 def choose_objectives(model: Any) -> list[Objective]:
@@ -14,7 +21,7 @@ def choose_objectives(model: Any) -> list[Objective]:
         model: a `SimMIM` that has its parts, but no weights yet.
 
     Returns:
-        The given objectives, or the paper's reconstruction; after a reconstruction the ranking of
+        The given objectives, or the paper's reconstruction, or of tokens to name them; after a reconstruction the ranking of
         masks that learn, and at the end the classification of a classifier.
 
     Raises:
@@ -23,7 +30,8 @@ def choose_objectives(model: Any) -> list[Objective]:
     """
     given, weight = model.given_objectives, model.reconstruction_weight
     if given is None:
-        given = [Reconstruction(weight=weight)] if weight > 0 else []
+        usual: Any = HiddenTokens if model.backbone.takes_tokens else Reconstruction
+        given = [usual(weight=weight)] if weight > 0 else []
     else:
         for objective in given:
             if not isinstance(objective, Objective):
@@ -36,7 +44,7 @@ def choose_objectives(model: Any) -> list[Objective]:
     objectives: list[Objective] = []
     for objective in given:
         objectives.append(objective)
-        if model.mask_generator.has_ranking_loss and isinstance(objective, Reconstruction):
+        if model.mask_generator.has_ranking_loss and objective.needs_prediction:
             objectives.append(Ranking(objective))
     if model.classifier is not None:
         objectives.append(Classification(model.logits, weight=model.classification_weight))
@@ -58,12 +66,15 @@ def prepare_objectives(model: Any) -> tuple[list[keras.layers.Layer], list[str]]
     backbone, generator = model.backbone, model.mask_generator
     parts = Parts(
         mask_generator=generator,
-        image_shape=backbone.image_shape,
+        image_shape=backbone.example_shape,
         feature_shape=backbone.feature_shape,
         patch_grid=generator.grid if model.mask_on == "pixels" else backbone.feature_shape[:2],
         embeds_positions=backbone.embeds_positions,
         scale=model.target_scale,
         dtype=model.dtype_policy,
+        fields=backbone.fields,
+        head=model.head,
+        tables=backbone.tables,
     )
     names = ["loss", "gradient_norm"]
     for objective in model.objectives:

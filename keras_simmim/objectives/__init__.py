@@ -2,6 +2,7 @@
 
 from keras_simmim.objectives.agreement import Agreement
 from keras_simmim.objectives.classification import Classification
+from keras_simmim.objectives.hidden_tokens import HiddenTokens
 from keras_simmim.objectives.jigsaw import Jigsaw
 from keras_simmim.objectives.masked_pass import MaskedPass
 from keras_simmim.objectives.objective import Measure, Objective
@@ -14,6 +15,7 @@ from keras_simmim.objectives.uniformity import Uniformity
 __all__ = [
     "Agreement",
     "Classification",
+    "HiddenTokens",
     "Jigsaw",
     "MaskedPass",
     "Measure",

@@ -13,7 +13,8 @@ class MaskedPass(NamedTuple):
     A batch of crops, (B, c, H, W, C), is one of B·c images, those of one picture side by side.
 
     Args:
-        pixels: (B, H, W, C), normalized.
+        pixels: (B, H, W, C), normalized; of sequences the tokens, int32 (B, L), or (B, L, 1 + F)
+            with side features.
         masked: what the masks fell on, features (B, h, w, c) or the pixels.
         hidden: (B, V, h, w, M), 1 where modality m is hidden in a block of a view.
         encoded: the encoded views (B, V, h', w', c'), of n visible positions (B, V, n, 1, c').
@@ -25,6 +26,7 @@ class MaskedPass(NamedTuple):
         positions: int32 (B·V, n), the positions that were encoded; None for all.
         lost: float32 (B·V, N), 1 for positions whose embeddings were taken away; None for none.
         crops: number c of crops of each picture.
+        valid: float32 (B, L), 1 where a sequence is no padding; None where nothing ever is.
     """
 
     pixels: Tensor
@@ -39,6 +41,7 @@ class MaskedPass(NamedTuple):
     positions: Tensor | None = None
     lost: Tensor | None = None
     crops: int = 1
+    valid: Tensor | None = None
 
     def counted(self) -> Tensor:
         """Tell which pictures count at all: float32 (B/c,), 0 or 1."""

@@ -126,6 +126,14 @@ class Objective:
         """
         return prediction
 
+    def block_errors(self, masked_pass: MaskedPass) -> Tensor:
+        """Measure how wrong the prediction of each block is, where `needs_prediction`.
+
+        Returns:
+            (B, V, h, w, M), by which masks that learn rank blocks.
+        """
+        raise NotImplementedError
+
     def measure(self, masked_pass: MaskedPass, training: bool) -> dict[str, Measure]:
         """Measure a batch.
 

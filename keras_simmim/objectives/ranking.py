@@ -3,7 +3,6 @@
 from keras_simmim.objectives.masked_pass import MaskedPass
 from keras_simmim.objectives.objective import Measure, Objective, same_for_all
 from keras_simmim.objectives.parts import Parts
-from keras_simmim.objectives.reconstruction import Reconstruction
 
 
 class Ranking(Objective):
@@ -12,7 +11,7 @@ class Ranking(Objective):
     A statistic of the batch: pairs of blocks count alike, whichever image they are of.
 
     Args:
-        reconstruction: the objective that predicts the blocks.
+        taught: the objective that predicts the blocks.
 
     Source: Wang et al., "Hard Patches Mining for Masked Image Modeling", CVPR 2023, section 3.3.
     """
@@ -21,9 +20,9 @@ class Ranking(Objective):
     is_batch_statistic = True
     needs_prediction = True
 
-    def __init__(self, reconstruction: Reconstruction) -> None:
+    def __init__(self, taught: Objective) -> None:
         super().__init__()
-        self.reconstruction = reconstruction
+        self.taught = taught
 
     def prepare(self, parts: Parts) -> None:
         """Take the masks, whose draw has a ranking loss."""
@@ -31,8 +30,6 @@ class Ranking(Objective):
 
     def measure(self, masked_pass: MaskedPass, training: bool) -> dict[str, Measure]:
         """Measure the ranks that the masks gave to what they hid."""
-        target = self.reconstruction.target_of(masked_pass.pixels)
-        loss = self.mask_generator.ranking_loss(
-            masked_pass.masked, target, masked_pass.prediction, masked_pass.hidden
-        )
+        errors = self.taught.block_errors(masked_pass)
+        loss = self.mask_generator.rank_by(masked_pass.masked, errors, masked_pass.hidden)
         return {"ranking_loss": same_for_all(loss, masked_pass)}

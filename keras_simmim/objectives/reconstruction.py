@@ -90,6 +90,11 @@ class Reconstruction(Objective):
         mean, deviation = patch_statistics(pixels, self.patch_grid)
         return prediction * ops.expand_dims(deviation, 1) + ops.expand_dims(mean, 1)
 
+    def block_errors(self, masked_pass: MaskedPass) -> Tensor:
+        """Sum the absolute errors of each block's target, by modality: (B, V, h, w, M)."""
+        target = self.target_of(masked_pass.pixels)
+        return self.mask_generator.block_errors(target, masked_pass.prediction)
+
     def measure(self, masked_pass: MaskedPass, training: bool) -> dict[str, Measure]:
         """Measure the prediction of the target, as a whole and by modality."""
         prediction, hidden = masked_pass.prediction, masked_pass.hidden

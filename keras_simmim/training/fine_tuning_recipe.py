@@ -182,7 +182,7 @@ def automatic_recipe(
         official,
         name="auto",
         layer_decay=official.layer_decay if backbone.num_blocks else 1.0,
-        image_size=backbone.image_shape[0],
+        image_size=backbone.example_shape[0],
         epochs=epochs,
         warmup_epochs=epochs // 5,
         base_rate=official.base_rate * less,

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_simmim.backend.types import Config, Tensor
-from keras_simmim.masking.plan import Plan
+from keras_simmim.masking.plan import Plan, ValidBlocks
 
 
 class Draw:
@@ -66,7 +66,12 @@ class Draw:
         raise NotImplementedError
 
     def hidden(
-        self, tensor: Tensor, step: Tensor | int, grid: tuple[int, int], plan: Plan
+        self,
+        tensor: Tensor,
+        step: Tensor | int,
+        grid: tuple[int, int],
+        plan: Plan,
+        valid: ValidBlocks | None = None,
     ) -> Tensor:
         """Draw what to hide of a batch.
 
@@ -75,15 +80,31 @@ class Draw:
             step: int32 scalar that a random order is drawn from.
             grid: numbers h, w of blocks.
             plan: how many blocks lose what.
+            valid: which blocks are no padding, and how many of so many lose what; None for all.
 
         Returns:
             float32 (B, V, h, w, M), 1 where modality m hides a block.
         """
+        if valid is not None:
+            return self._hidden_of_valid(self.rank_blocks(tensor, step, grid), grid, valid)
         ranks = ops.expand_dims(self.rank_blocks(tensor, step, grid), -1)
         beyond = ops.cast(ranks >= ops.convert_to_tensor(plan.boundaries, dtype="int32"), "int32")
         table = ops.convert_to_tensor(plan.table, dtype="float32")
         hidden = ops.take(table, ops.sum(beyond, axis=-1), axis=0)
         hidden = ops.reshape(hidden, (-1, *grid, *table.shape[1:]))
+        return ops.transpose(hidden, (0, 3, 1, 2, 4))
+
+    def _hidden_of_valid(
+        self, ranks: Tensor, grid: tuple[int, int], valid: ValidBlocks
+    ) -> Tensor:
+        """Hide blocks that are no padding, by the plan of as many as there are."""
+        blocks = grid[0] * grid[1]
+        last = ops.cast(valid.valid < 0.5, "int32") * blocks
+        ranks = ops.cast(ops.argsort(ops.argsort(ranks + last, axis=-1), axis=-1), "int32")
+        counts = ops.cast(ops.sum(valid.valid, axis=-1, keepdims=True), "int32")
+        losses = ops.convert_to_tensor(valid.losses.reshape(-1, *valid.losses.shape[2:]))
+        hidden = ops.take(losses, counts * blocks + ranks, axis=0)
+        hidden = ops.cast(ops.reshape(hidden, (-1, *grid, *losses.shape[1:])), "float32")
         return ops.transpose(hidden, (0, 3, 1, 2, 4))
 
     def ranking_loss(

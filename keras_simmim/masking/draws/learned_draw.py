@@ -8,7 +8,7 @@ from keras_simmim.layers.hashing import random_uniform
 from keras_simmim.masking.blocks import split_blocks
 from keras_simmim.masking.draws.block_statistics import block_statistics
 from keras_simmim.masking.draws.draw import Draw, check_seed
-from keras_simmim.masking.plan import Plan
+from keras_simmim.masking.plan import Plan, ValidBlocks
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -93,10 +93,15 @@ class LearnedDraw(Draw):
         return ops.cast(ops.argsort(ops.argsort(-keys, axis=-1), axis=-1), "int32")
 
     def hidden(
-        self, tensor: Tensor, step: Tensor | int, grid: tuple[int, int], plan: Plan
+        self,
+        tensor: Tensor,
+        step: Tensor | int,
+        grid: tuple[int, int],
+        plan: Plan,
+        valid: ValidBlocks | None = None,
     ) -> Tensor:
         """Draw what to hide; its gradient reaches the scores reversed where adversarial."""
-        hidden = super().hidden(tensor, step, grid, plan)
+        hidden = super().hidden(tensor, step, grid, plan, valid)
         if not self.adversarial:
             return hidden
         scores = self.standard_scores(tensor, grid)

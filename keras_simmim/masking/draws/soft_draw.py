@@ -6,7 +6,7 @@ from keras import ops
 from keras_simmim.backend.types import Tensor
 from keras_simmim.masking.blocks import split_blocks
 from keras_simmim.masking.draws.draw import Draw
-from keras_simmim.masking.plan import Plan
+from keras_simmim.masking.plan import Plan, ValidBlocks
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -44,8 +44,16 @@ class SoftDraw(Draw):
             self.scorer.build((None, *grid, channels))
 
     def hidden(
-        self, tensor: Tensor, step: Tensor | int, grid: tuple[int, int], plan: Plan
+        self,
+        tensor: Tensor,
+        step: Tensor | int,
+        grid: tuple[int, int],
+        plan: Plan,
+        valid: ValidBlocks | None = None,
     ) -> Tensor:
         """Measure how much of each block is hidden: float32 (B, 1, h, w, 1) between 0 and 1."""
         blocks = ops.cast(split_blocks(tensor, grid), "float32")
-        return ops.sigmoid(self.scorer(ops.mean(blocks, axis=(3, 5))))
+        hidden = ops.sigmoid(self.scorer(ops.mean(blocks, axis=(3, 5))))
+        if valid is None:
+            return hidden
+        return hidden * ops.reshape(valid.valid, (-1, 1, *grid, 1))
