@@ -1,0 +1,1 @@
+"""Texts become rows of token ids; all of it works without TensorFlow."""
