@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from keras_simmim.data.sources.few_labels import few_labels
     from keras_simmim.data.sources.file_arguments import FileArguments
     from keras_simmim.data.sources.folder import image_folder
+    from keras_simmim.data.sources.histories import histories
+    from keras_simmim.data.sources.leave_one_out import leave_one_out
     from keras_simmim.data.sources.pascal_voc import pascal_voc
     from keras_simmim.data.sources.segmentation_folder import segmentation_folder
     from keras_simmim.data.sources.texts import texts
@@ -48,7 +50,9 @@ __all__ = [
     "few_labels",
     "from_arrays",
     "from_tfds",
+    "histories",
     "image_folder",
+    "leave_one_out",
     "metered",
     "pascal_voc",
     "segmentation_folder",
@@ -68,7 +72,9 @@ _MODULES = {
     "few_labels": "sources.few_labels",
     "from_arrays": "sources.arrays",
     "from_tfds": "sources.tfds",
+    "histories": "sources.histories",
     "image_folder": "sources.folder",
+    "leave_one_out": "sources.leave_one_out",
     "metered": "pipeline.metered",
     "pascal_voc": "sources.pascal_voc",
     "segmentation_folder": "sources.segmentation_folder",
