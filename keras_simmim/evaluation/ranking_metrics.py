@@ -52,7 +52,8 @@ def ranking_metrics(
     import keras_simmim as ks
 
     scores = np.array([[9.0, 0.1, 0.7, 0.4], [9.0, 0.1, 0.7, 0.4]])
-    ks.evaluation.ranking_metrics(scores, [[1], [1]], [2, 3], k=1)   # HR 0.5, NDCG 0.5, MRR 0.75
+    measures = ks.evaluation.ranking_metrics(scores, [[1], [1]], [2, 3], k=1)
+    measures["HR@1"], measures["NDCG@1"], measures["MRR"]   # (0.5, 0.5, 0.75)
     ```
     """
     rows, answers = np.asarray(histories), np.asarray(targets)
