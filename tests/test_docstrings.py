@@ -67,6 +67,8 @@ EXAMPLES = {
 NEED_PACKAGES = (
     "export/",
     "data/sources/tfds",
+    "data/text/tokenizer",
+    "data/text/train_tokenizer",
     "evaluation/coco_metrics",
     "evaluation/detection_quality",
 )

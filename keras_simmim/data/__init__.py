@@ -1,5 +1,7 @@
 """Stage zero: image files, arrays or TFDS data sets become batches of uint8 images.
 
+Texts and histories of items, which stay in memory as rows of integers, become batches of tokens.
+
 What belongs to an image besides its pixels, a label, a mask or boxes, are its targets; the crop of
 the image, drawn once, is done to them too.
 
@@ -26,40 +28,58 @@ if TYPE_CHECKING:
     from keras_simmim.data.sources.few_labels import few_labels
     from keras_simmim.data.sources.file_arguments import FileArguments
     from keras_simmim.data.sources.folder import image_folder
+    from keras_simmim.data.sources.histories import histories
+    from keras_simmim.data.sources.leave_one_out import leave_one_out
     from keras_simmim.data.sources.pascal_voc import pascal_voc
     from keras_simmim.data.sources.segmentation_folder import segmentation_folder
+    from keras_simmim.data.sources.texts import texts
     from keras_simmim.data.sources.tfds import from_tfds
+    from keras_simmim.data.text.callable_tokenizer import CallableTokenizer
+    from keras_simmim.data.text.tokenizer import Tokenizer
+    from keras_simmim.data.text.train_tokenizer import train_tokenizer
 
 __all__ = [
+    "CallableTokenizer",
     "CenterCrop",
     "FileArguments",
     "RandomCrop",
     "SourceArguments",
+    "Tokenizer",
     "WholeImage",
     "coco",
     "few_labels",
     "from_arrays",
     "from_tfds",
+    "histories",
     "image_folder",
+    "leave_one_out",
     "metered",
     "pascal_voc",
     "segmentation_folder",
+    "texts",
+    "train_tokenizer",
 ]
 
 _MODULES = {
+    "CallableTokenizer": "text.callable_tokenizer",
     "CenterCrop": "geometry.center_crop",
     "FileArguments": "sources.file_arguments",
     "RandomCrop": "geometry.random_crop",
     "SourceArguments": "pipeline.source_arguments",
+    "Tokenizer": "text.tokenizer",
     "WholeImage": "geometry.whole_image",
     "coco": "sources.coco",
     "few_labels": "sources.few_labels",
     "from_arrays": "sources.arrays",
     "from_tfds": "sources.tfds",
+    "histories": "sources.histories",
     "image_folder": "sources.folder",
+    "leave_one_out": "sources.leave_one_out",
     "metered": "pipeline.metered",
     "pascal_voc": "sources.pascal_voc",
     "segmentation_folder": "sources.segmentation_folder",
+    "texts": "sources.texts",
+    "train_tokenizer": "text.train_tokenizer",
 }
 
 

@@ -1,4 +1,4 @@
-"""Measures of embeddings, masks, boxes and anomalies, and pictures of what a model has learned."""
+"""Measures of embeddings, masks, boxes and rankings, and pictures of what a model has learned."""
 
 from keras_simmim.evaluation.anomaly_map import anomaly_map
 from keras_simmim.evaluation.coco_metrics import coco_metrics
@@ -11,6 +11,7 @@ from keras_simmim.evaluation.knn import knn_accuracy
 from keras_simmim.evaluation.linear_probe import linear_probe, linear_probe_blocks
 from keras_simmim.evaluation.mean_iou import mean_iou
 from keras_simmim.evaluation.neighbor_sheet import neighbor_sheet
+from keras_simmim.evaluation.ranking_metrics import ranking_metrics
 from keras_simmim.evaluation.reconstruction_sheet import reconstruction_sheet
 from keras_simmim.evaluation.segmentation_quality import SegmentationQuality
 from keras_simmim.evaluation.segmentation_sheet import segmentation_sheet
@@ -33,6 +34,7 @@ __all__ = [
     "linear_probe_blocks",
     "mean_iou",
     "neighbor_sheet",
+    "ranking_metrics",
     "reconstruction_sheet",
     "segmentation_sheet",
 ]

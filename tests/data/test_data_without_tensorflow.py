@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import keras_simmim as ks
 
-for name in ("image_folder", "from_arrays", "from_tfds", "metered", "coco"):
+for name in ("image_folder", "from_arrays", "from_tfds", "metered", "coco", "texts", "histories"):
     try:
         getattr(ks.data, name)
     except ImportError as error:
@@ -42,6 +42,13 @@ class Batches(keras.utils.PyDataset):
 
 images, labels = ks.data.few_labels(Batches(), 3)
 assert images.shape == (6, 8, 8, 1) and sorted(labels) == [0, 0, 0, 1, 1, 1]
+
+# Models take texts and histories as arrays, too.
+tokenizer = ks.data.CallableTokenizer(lambda text: [ord(letter) for letter in text])
+assert tokenizer(["ab"], 3).tolist() == [[97, 98, 0]]
+train, _, test = ks.data.leave_one_out([1] * 4, [4, 3, 2, 1], [1, 2, 3, 4])
+assert test.targets.tolist() == [1] and train.targets.tolist() == [3]
+assert callable(ks.data.train_tokenizer) and callable(ks.data.Tokenizer)
 """
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras_simmim.data.geometry.apply_crop import apply_crop
 from keras_simmim.data.geometry.draw_crop import draw_crop
 from keras_simmim.data.pipeline.cropping import crop_repeatedly
+from keras_simmim.data.pipeline.numbered import numbered
 from keras_simmim.data.pipeline.plan import Plan
 from keras_simmim.data.pipeline.source import Source
 
@@ -32,7 +33,7 @@ def batched(source: Source, plan: Plan) -> tf.data.Dataset:
         raise ValueError(f"crops must be 1 where there are masks or boxes, got {plan.crops}.")
 
     @tf.autograph.experimental.do_not_convert
-    def numbered(epoch_seed: tf.Tensor, left_out: tf.Tensor) -> tf.data.Dataset:
+    def seeded(epoch_seed: tf.Tensor, left_out: tf.Tensor) -> tf.data.Dataset:
         def with_seed(position: tf.Tensor, record: Any) -> tuple[Any, tf.Tensor]:
             return record, tf.stack([epoch_seed, position])
 
@@ -51,31 +52,13 @@ def batched(source: Source, plan: Plan) -> tf.data.Dataset:
             pixels = crop_repeatedly(image, plan.crop, plan.crops, seed)
         return (pixels, *source.targets.of_crop(record, image.shape, drawn))
 
-    images = source.load_all(epochs.start().flat_map(numbered), load, epochs)
+    images = source.load_all(epochs.start().flat_map(seeded), load, epochs)
     batches = images.batch(batch_size, drop_remainder=drop)
     batches = batches.map(tf.autograph.experimental.do_not_convert(source.targets.join))
     batch_count = None
     if source.count is not None and source.is_exact:
-        batch_count = source.count // batch_size if drop else -(-source.count // batch_size)
-    if epochs.first_batch:
-        _check_first_batch(epochs.first_batch, batch_count)
-    elif batch_count is not None:
-        batches = batches.apply(tf.data.experimental.assert_cardinality(batch_count))
-    dataset = epochs.count(batches.prefetch(tf.data.AUTOTUNE), batch_count)
-    if epochs.first_batch:
-        # The iterations differ in length; Keras asks once, and needs that of a whole epoch.
-        dataset.cardinality = lambda: tf.constant(batch_count, tf.int64)
-    dataset.epochs = epochs
+        batch_count = plan.batch_count(source.count)
+    dataset = numbered(batches, epochs, batch_count)
     dataset.class_names = source.class_names
     dataset.image_count = source.count
     return dataset
-
-
-def _check_first_batch(first_batch: int, batch_count: int | None) -> None:
-    """Raise a ValueError where an epoch has no such batch."""
-    if batch_count is None:
-        raise ValueError(f"first_batch={first_batch} needs a known number of batches an epoch.")
-    if first_batch >= batch_count:
-        raise ValueError(
-            f"first_batch must be below {batch_count}, the batches of an epoch, got {first_batch}."
-        )

@@ -6,6 +6,7 @@ from typing import Unpack, cast
 from keras_simmim.data import arguments
 from keras_simmim.data.geometry.crop_arguments import Crop, CropArguments, choose_crop
 from keras_simmim.data.geometry.random_crop import RandomCrop
+from keras_simmim.data.pipeline.batch_plan import BatchPlan
 from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.pipeline.host import leave_gpu_to_backend
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
@@ -14,23 +15,18 @@ _MOST_CROPS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(BatchPlan):
     """Say how images are cropped, which iteration is which epoch, and what a batch is.
+
+    `BatchPlan` describes the other arguments.
 
     Args:
         crop: the description of the crops.
         crops: crops of each image.
-        epochs: the numbering of the iterations.
-        batch_size: images in a batch.
-        drop_remainder: whether an incomplete last batch is left out; None: in training, unless it
-            is the only one.
     """
 
     crop: Crop
     crops: int
-    epochs: Epochs
-    batch_size: int
-    drop_remainder: bool | None
 
     @classmethod
     def from_arguments(
@@ -91,22 +87,6 @@ class Plan:
             batch_size=arguments.as_integer("batch_size", batch_size, minimum=1),
             drop_remainder=drop_remainder,
         )
-
-    def drops_remainder(self, count: int | None) -> bool:
-        """Return whether an incomplete last batch is left out of an epoch of `count` images.
-
-        Raises:
-            ValueError: if that would leave nothing.
-        """
-        is_one_partial_batch = count is not None and count < self.batch_size
-        if self.drop_remainder is None:
-            return self.epochs.training and not is_one_partial_batch
-        if self.drop_remainder and is_one_partial_batch:
-            raise ValueError(
-                f"drop_remainder=True would drop all {count} images: "
-                f"batch_size must be at most {count}, got {self.batch_size}."
-            )
-        return self.drop_remainder
 
 
 def _checked_crops(count: int, crop: Crop) -> int:

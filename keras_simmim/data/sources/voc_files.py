@@ -4,7 +4,8 @@ import logging
 import os
 from itertools import pairwise
 
-from keras_simmim.data.sources.listing import files_under, list_images
+from keras_simmim.data.sources.files_under import files_under
+from keras_simmim.data.sources.listing import list_images
 from keras_simmim.data.sources.voc_objects import VocObjects, read_objects
 
 LOGGER = logging.getLogger("keras_simmim")
