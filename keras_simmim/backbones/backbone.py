@@ -50,7 +50,7 @@ class Backbone(CopiedNetwork):
 
     def __init__(
         self,
-        image_shape: tuple[int, int, int],
+        image_shape: tuple[int, ...],
         stem: keras.layers.Layer,
         encoder: keras.layers.Layer,
         **kwargs: Any,

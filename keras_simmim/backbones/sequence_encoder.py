@@ -134,7 +134,7 @@ class SequenceEncoder(keras.layers.Layer):
         return outputs if all_blocks else outputs[-1]
 
     def _numbers(self, valid: Tensor) -> Tensor:
-        """Number the valid positions of each sequence: int32 (B, l), 0 at padding."""
+        """Count off the valid positions of each sequence: int32 (B, l), 0 at padding."""
         flags = ops.cast(valid > 0, "int32")
         numbers = ops.cumsum(flags, axis=1) - 1
         if self.options["count_from"] == "end":

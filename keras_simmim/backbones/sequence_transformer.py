@@ -199,9 +199,7 @@ class SequenceTransformer(Backbone):
         valid = ops.expand_dims(ops.cast(features.valid, "float32"), -1)
         return ops.sum(values * valid, axis=1) / ops.maximum(ops.sum(valid, axis=1), 1.0)
 
-    def block_outputs(  # type: ignore[override]
-        self, tokens: Tensor, training: bool | None = None
-    ) -> list[Any]:
+    def block_outputs(self, tokens: Tensor, training: bool | None = None) -> list[Any]:
         """Return the features after every block, as `pool` takes them, the last one normed."""
         check_token_sizes(tuple(tokens.shape), self.example_shape)
         tokens = ops.cast(tokens, "int32")

@@ -94,8 +94,8 @@ def check_tokens(
     values = np.asarray(tokens)
     if values.dtype.kind in "OUS":
         raise ValueError(
-            f"{name} must be tokens, integers from 0 to {sizes[0] - 1}, got {values.dtype}: strings "
-            "need a tokenizer, the model's tokenizer=… or that of ks.data.texts."
+            f"{name} must be tokens, integers from 0 to {sizes[0] - 1}, got {values.dtype}: "
+            "strings need a tokenizer, the model's tokenizer=… or that of ks.data.texts."
         )
     if values.dtype.kind not in "iu" and not np.array_equal(values, np.round(values)):
         raise ValueError(f"{name} must be integers, got {values.dtype} with fractions.")

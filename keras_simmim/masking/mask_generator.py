@@ -171,8 +171,9 @@ class MaskGenerator(keras.layers.Layer):
         if self._losses_of is None:
             blocks, modalities = self.grid[0] * self.grid[1], len(self.modalities)
             losses = np.zeros((blocks + 1, blocks, len(self.plan.table[0]), modalities), "uint8")
-            for count in range(1, blocks + 1) if self.rounds is not None else ():
-                plan = self.rounds.plan(count, modalities, few=True)
+            rounds: Any = self.rounds
+            for count in range(1, blocks + 1) if rounds is not None else ():
+                plan = rounds.plan(count, modalities, few=True)
                 losses[count, :count] = plan.losses(count)
             self._losses_of = losses
         return self._losses_of
@@ -224,9 +225,7 @@ class MaskGenerator(keras.layers.Layer):
         fillings = [token if modality.hides_all else None for modality in self.modalities]
         return self._replace(tensor, hidden, fillings)
 
-    def draw(
-        self, tensor: Tensor, step: Tensor | int, valid: Tensor | None = None
-    ) -> Tensor:
+    def draw(self, tensor: Tensor, step: Tensor | int, valid: Tensor | None = None) -> Tensor:
         """Draw what to hide of a batch: float32 (B, V, h, w, M), 1 where m hides a block.
 
         Args:

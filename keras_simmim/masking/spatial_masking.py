@@ -92,9 +92,7 @@ class SpatialMasking(MaskGenerator):
         views = super().hide(tensor, hidden, token, step, valid)
         if not self.kept + self.swapped:
             return views
-        return stand_ins(
-            tensor, views, hidden, self.kept, self.swapped, self.seed, step, valid
-        )
+        return stand_ins(tensor, views, hidden, self.kept, self.swapped, self.seed, step, valid)
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""

@@ -40,9 +40,10 @@ def stand_ins(
     flat = ops.reshape(tensor, (count, -1, channels))
     positions, shown = flat.shape[1], views.shape[1]
     sizes = (*tensor.shape[1:-1], 1)[:2]
-    wide = spread(ops.stop_gradient(hidden), *(
-        size // blocks for size, blocks in zip(sizes, hidden.shape[2:4], strict=True)
-    ))
+    wide = spread(
+        ops.stop_gradient(hidden),
+        *(size // blocks for size, blocks in zip(sizes, hidden.shape[2:4], strict=True)),
+    )
     lost = ops.reshape(wide, (-1, shown, positions)) > 0
     number = shown * positions
     drawn = ops.reshape(random_uniform(seed ^ _KIND, step, count, number), (-1, shown, positions))

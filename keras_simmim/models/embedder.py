@@ -84,9 +84,7 @@ class Embedder:
         backbone = self.model.backbone
         pixels = self._input()
         normalized = self.model.normalize(pixels)
-        maps = (
-            backbone.block_outputs(normalized) if all_blocks else [backbone.features(normalized)]
-        )
+        maps = backbone.block_outputs(normalized) if all_blocks else [backbone.features(normalized)]
         return pixels, [backbone.pool(each) for each in maps]
 
     def _input(self) -> Tensor:

@@ -8,8 +8,8 @@ import keras
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config
 from keras_simmim.data.pipeline.origin import origin
-from keras_simmim.models.given_data import steps_and_batch
 from keras_simmim.models.backbone_model import BackboneModel
+from keras_simmim.models.given_data import steps_and_batch
 from keras_simmim.models.pretrained_network import pretrained_network
 from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, automatic_recipe
 

@@ -95,6 +95,11 @@ class ImageClassifier(Classifier):
             std=std,
             **kwargs,
         )
+        if backbone.takes_tokens:
+            raise ValueError(
+                f"backbone must be one of images, got {type(backbone).__name__}, which takes "
+                "tokens; for texts there is ks.TextClassifier."
+            )
         if pooling not in ("mean", "attention"):
             raise ValueError(f"pooling must be 'mean' or 'attention', got {pooling!r}.")
         constants = recipe if isinstance(recipe, FineTuningRecipe) else None

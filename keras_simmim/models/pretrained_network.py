@@ -13,7 +13,7 @@ from keras_simmim.training.keras_file import read_keras
 
 
 def pretrained_network(source: Any) -> tuple[Backbone, Config]:
-    """Find the backbone of a pretrained model, and how it takes its inputs, mean and std or tokenizer.
+    """Find the backbone of a pretrained model, and how it takes inputs: mean and std, or tokenizer.
 
     Args:
         source: a model with a backbone, a `Backbone`, a `.keras` file of one, the folder of a

@@ -98,13 +98,15 @@ class SequenceRecommender(SimMIM):
         Args:
             tokens: int32 (B, L) or (B, L, 1 + F), each history in front, with a place left.
         """
-        valid = self.backbone.valid(tokens)
+        valid: Any = self.backbone.valid(tokens)
         length = valid.shape[1]
         place = ops.cast(ops.sum(valid, axis=1, keepdims=True), "int32")
         is_next = ops.cast(ops.equal(ops.arange(length, dtype="int32"), place), "float32")
         features = self.backbone.stem(tokens)
-        hidden = ops.expand_dims(is_next, -1)
-        token = ops.zeros((features.shape[-1],)) if self.mask_token is None else self.mask_token
+        hidden: Any = ops.expand_dims(is_next, -1)
+        token: Any = self.mask_token
+        if token is None:
+            token = ops.zeros((features.shape[-1],))
         features = ops.where(hidden > 0, ops.cast(token, features.dtype), features)
         encoded = self.backbone.encoder(features, training=False, valid=valid + is_next)
         last = ops.sum(encoded * ops.cast(hidden, encoded.dtype), axis=1)
@@ -201,7 +203,8 @@ class SequenceRecommender(SimMIM):
             if row.ndim != len(wanted) or row.shape[1:] != wanted[1:] or row.dtype.kind not in "iu":
                 shape = "(l,)" if len(fields) == 1 else f"(l, {len(fields)})"
                 raise ValueError(
-                    f"histories must be integers {shape} each, got {row.dtype} of shape {row.shape}."
+                    f"histories must be integers {shape} each, got {row.dtype} of shape "
+                    f"{row.shape}."
                 )
             ids = row if row.ndim == 1 else row[:, 0]
             row = row[ids != 0]

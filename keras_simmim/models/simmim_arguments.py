@@ -73,9 +73,7 @@ def _check_tokens(model: Any) -> None:
         if value != usual:
             raise ValueError(f"{name} must be {usual!r} for tokens, got {value!r}.")
     if model.head is not None and not isinstance(model.head, TokenHead):
-        raise ValueError(
-            f"head must be a TokenHead for tokens, got {type(model.head).__name__}."
-        )
+        raise ValueError(f"head must be a TokenHead for tokens, got {type(model.head).__name__}.")
 
 
 def check_batch(objectives: Any, arguments: Config) -> None:

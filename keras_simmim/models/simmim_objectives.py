@@ -21,8 +21,8 @@ def choose_objectives(model: Any) -> list[Objective]:
         model: a `SimMIM` that has its parts, but no weights yet.
 
     Returns:
-        The given objectives, or the paper's reconstruction, or of tokens to name them; after a reconstruction the ranking of
-        masks that learn, and at the end the classification of a classifier.
+        The given objectives, or the paper's reconstruction, or of tokens to name them; after it
+        the ranking of masks that learn, and at the end the classification of a classifier.
 
     Raises:
         TypeError: for anything but objectives.

@@ -35,7 +35,7 @@ class TokenInputs:
         self.mean = self.std = None
         self.shape = backbone.example_shape
         self.sizes = tuple(backbone.fields.values())
-        self.tokenizer = None
+        self.tokenizer: Any = None
         self.take(as_tokenizer(tokenizer))
         self.layer = FittingTokens(self.shape, name="normalize")
 
@@ -84,7 +84,8 @@ class TokenInputs:
                 "texts need a tokenizer, and the model has none: give it tokenizer=…, fit it on "
                 "ks.data.texts(texts, tokenizer), or give tokens, integers (N, L)."
             )
-        return self.tokenizer(data.tolist(), self.shape[0])
+        tokenizer: Any = self.tokenizer
+        return tokenizer(data.tolist(), self.shape[0])
 
     def _filled(self, tokens: np.ndarray) -> np.ndarray:
         """Pad tokens (N, l) with l < L to (N, L), so that one compiled step is enough."""

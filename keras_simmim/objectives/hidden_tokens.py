@@ -133,7 +133,9 @@ class HiddenTokens(Objective):
             _, loss, hits = found[0]
             return {f"{self.name}_loss": loss, f"{self.name}_accuracy": hits}
         # The sum of the fields' means, counted as often as tokens are.
-        total = sum(each.values * ops.divide_no_nan(each.counts, each.total) for _, each, _ in found)
+        total = sum(
+            each.values * ops.divide_no_nan(each.counts, each.total) for _, each, _ in found
+        )
         tokens = found[0][1].total
         measures[f"{self.name}_loss"] = Measure(total * tokens, ops.ones_like(total), tokens)
         measures[f"{self.name}_accuracy"] = found[0][2]
@@ -152,7 +154,9 @@ class HiddenTokens(Objective):
                 rest = ops.reshape(ops.cast(rest, "float32"), (-1, length))[:, most:]
                 values = ops.concatenate([found.entropy * found.counts, rest], axis=-1)
                 errors = errors + ops.take_along_axis(values, ops.argsort(found.order), axis=-1)
-        blocks = ops.sum(ops.reshape(errors, (-1, views, length // self.block, self.block)), axis=-1)
+        blocks = ops.sum(
+            ops.reshape(errors, (-1, views, length // self.block, self.block)), axis=-1
+        )
         return ops.repeat(blocks[..., None, None], masked_pass.hidden.shape[-1], axis=-1)
 
     def _measure(self, masked_pass: MaskedPass, field: int) -> tuple[Measure, Measure]:

@@ -94,9 +94,7 @@ class Draw:
         hidden = ops.reshape(hidden, (-1, *grid, *table.shape[1:]))
         return ops.transpose(hidden, (0, 3, 1, 2, 4))
 
-    def _hidden_of_valid(
-        self, ranks: Tensor, grid: tuple[int, int], valid: ValidBlocks
-    ) -> Tensor:
+    def _hidden_of_valid(self, ranks: Tensor, grid: tuple[int, int], valid: ValidBlocks) -> Tensor:
         """Hide blocks that are no padding, by the plan of as many as there are."""
         blocks = grid[0] * grid[1]
         last = ops.cast(valid.valid < 0.5, "int32") * blocks

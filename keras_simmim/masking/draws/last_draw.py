@@ -55,7 +55,7 @@ class LastDraw(RandomDraw):
     ) -> Tensor:
         """Draw what to hide; the first modality alone loses a last block."""
         hidden = super().hidden(tensor, step, grid, plan, valid)
-        _, views, _, _, modalities = hidden.shape
+        modalities = hidden.shape[-1]
         blocks = grid[0] * grid[1]
         counted = ops.ones_like(hidden[:, 0, :, :, 0]) if valid is None else valid.valid
         counted = ops.reshape(counted, (-1, blocks))
