@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 import threading
+import zlib
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -54,6 +55,7 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 IMAGE_SHAPE = (16, 24, 3)
+BACKENDS = {"tensorflow", "jax", "torch"}
 PEAKS = pytest.StashKey[list[int]]()
 
 
@@ -73,9 +75,13 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_collection_modifyitems(config, items):
     """Leave out what other backends run; what is fast on others alone is long here.
 
-    What depends on no backend runs on torch, whose tests are the fastest.
+    What depends on no backend runs on torch, whose tests are the fastest. A long test that several
+    backends would run is run by one of them, in turn from commit to commit, file by file: all of
+    them together would take hours. With TURN=all it is run by every backend, with TURN=n as at
+    commit n.
     """
     backend = keras.backend.backend()
+    turn = turn_of() if config.option.markexpr == "long" else None
 
     def names(item, marker):
         return {name for mark in item.iter_markers(marker) for name in mark.args}
@@ -88,9 +94,24 @@ def pytest_collection_modifyitems(config, items):
         fast = names(item, "fast_on")
         if fast and backend not in fast:
             item.add_marker(pytest.mark.long)
+        if turn is not None and item not in left_out and item.get_closest_marker("long"):
+            long_on = sorted((only or BACKENDS) - fast)
+            place = turn + zlib.crc32(str(item.path.relative_to(config.rootpath)).encode())
+            if long_on[place % len(long_on)] != backend:
+                left_out.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def turn_of():
+    """The number of the commit, or of TURN; None if every backend is to run all."""
+    turn = os.environ.get("TURN")
+    if turn is None:
+        command = ["git", "rev-list", "--count", "HEAD"]
+        result = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+        turn = result.stdout.strip() or "0"
+    return None if turn == "all" else int(turn)
 
 
 def pytest_sessionfinish(session):

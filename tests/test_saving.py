@@ -10,10 +10,13 @@ from keras import ops
 
 import keras_simmim as ks
 from keras_simmim.backbones.patch_merging import PatchMerging
+from keras_simmim.backbones.sequence_encoder import SequenceEncoder
 from keras_simmim.backbones.swin_block import SwinBlock
 from keras_simmim.backbones.swin_encoder import SwinEncoder
+from keras_simmim.backbones.token_stem import TokenStem
 from keras_simmim.backbones.transformer_encoder import TransformerEncoder
 from keras_simmim.layers.convolution_block import ConvolutionBlock
+from keras_simmim.layers.fitting_tokens import FittingTokens
 from keras_simmim.layers.stochastic_depth import StochasticDepth
 from keras_simmim.layers.transformer_block import TransformerBlock
 
@@ -39,6 +42,15 @@ SWIN_OPTIONS = {
     "position_embedding": True,
     "query_key_value_bias": "query_value",
     "drop_path_rate": 0.2,
+    "seed": 11,
+}
+SEQUENCE_OPTIONS = {
+    "hidden_dim": 6,
+    "length": 5,
+    "count_from": "end",
+    "drop_path_rate": 0.2,
+    "final_norm": False,
+    "epsilon": 0.5,
     "seed": 11,
 }
 
@@ -86,7 +98,25 @@ CONSTRUCTIONS = {
         "stem": "conv",
         **VIT_OPTIONS,
     },
-    ks.masking.SpatialMasking: {"ratio": 0.3, "block_size": (2, 3), "seed": 11, "views": 3},
+    TokenStem: {"sizes": (7, 5), "hidden_dim": 6},
+    SequenceEncoder: {"num_layers": 2, "num_heads": 3, "mlp_dim": 7, **SEQUENCE_OPTIONS},
+    ks.backbones.SequenceTransformer: {
+        "vocabulary_size": 9,
+        "num_layers": 2,
+        "num_heads": 3,
+        "mlp_dim": 7,
+        "side_features": {"category": 5},
+        **SEQUENCE_OPTIONS,
+    },
+    FittingTokens: {"example_shape": (5, 2)},
+    ks.masking.SpatialMasking: {
+        "ratio": 0.3,
+        "block_size": (2, 3),
+        "seed": 11,
+        "views": 3,
+        "kept": 0.1,
+        "swapped": 0.2,
+    },
     ks.masking.ColorMasking: {
         "component": "luma",
         "ratio": 0.3,
@@ -123,6 +153,7 @@ CONSTRUCTIONS = {
         "mlp_dim": 7,
         "image_shape": (6, 8, 2),
     },
+    ks.heads.TokenHead: {},
     ks.heads.Projector: {"dim": 5, "hidden_dim": 7},
     ks.heads.ClassificationHead: {
         "num_classes": 5,
@@ -170,6 +201,8 @@ PARTS = {
     ks.masking.RandomDraw: {"seed": 11},
     ks.masking.LearnedDraw: {"seed": 11, "adversarial": True, "sharpness": 3.0, "ramp_steps": 7},
     ks.masking.SoftDraw: {},
+    ks.masking.LastDraw: {"share": 0.4, "seed": 11},
+    ks.masking.Field: {"index": 1, "count": 3, "title": "category"},
     ks.masking.Rounds: {
         "ratio": 0.9,
         "iterations": 2,
@@ -183,6 +216,7 @@ PARTS = {
         "shares": (2.0, 1.0),
     },
     ks.objectives.Reconstruction: {"target": "low_pass_pixels", "weight": 0.5, "name": "blurred"},
+    ks.objectives.HiddenTokens: {"sampled": 7, "weight": 0.5, "name": "words"},
     ks.objectives.Uniformity: {"weight": 0.5, "name": "apart"},
     ks.objectives.Agreement: {
         "loss": "infonce",
@@ -318,9 +352,10 @@ def all_arguments():
 
 def test_the_whole_model_comes_back_from_its_configuration():
     arguments = all_arguments()
-    # What is encoded as "visible" takes other parts, and objectives have weights of their own:
-    # tests/models/test_visible.py, tests/objectives/test_objectives.py.
-    others = {"encode", "objectives", "crops"}
+    # What is encoded as "visible" takes other parts, objectives have weights of their own, and
+    # tokenizers are for texts: tests/models/test_visible.py, tests/objectives/test_objectives.py,
+    # tests/models/test_simmim_of_tokens.py.
+    others = {"encode", "objectives", "crops", "tokenizer"}
     assert set(arguments) | others == named_arguments(ks.SimMIM)
     model = ks.SimMIM(**arguments, name="special")
     config = model.get_config()

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_simmim.data.text.padded import padded
+
 # Histories whose scores of all items are held at a time.
 _ROWS = 256
 
@@ -29,7 +31,8 @@ def ranking_metrics(
         recommender: anything whose `scores(histories)` are (N, V) numbers, higher for better, of
             the items 0 to V − 1, such as a `ks.SequenceRecommender`; it is called with 256 rows at
             most. Or an array of such scores. Item 0, padding, never counts.
-        histories: integers (N, L), 0 being padding, or (N, L, 1 + F) with the item first.
+        histories: integers (N, L), 0 being padding, or (N, L, 1 + F) with the item first; or lists
+            of items.
         targets: integers (N,) from 1 to V − 1, the items that came next. Leave out an item that the
             recommender does not know, or count its users with measures of 0.
         k: places that count as found, at least 1, or several such numbers.
@@ -56,7 +59,7 @@ def ranking_metrics(
     measures["HR@1"], measures["NDCG@1"], measures["MRR"]   # (0.5, 0.5, 0.75)
     ```
     """
-    rows, answers = np.asarray(histories), np.asarray(targets)
+    rows, answers = _as_rows(histories), np.asarray(targets)
     if rows.ndim not in (2, 3) or 0 in rows.shape or rows.dtype.kind not in "iu":
         raise ValueError(
             "histories must be integers (N, L) or (N, L, 1 + F) with N, L of at least 1, got "
@@ -88,6 +91,15 @@ def ranking_metrics(
         for name, values in measures.items():
             sums[name] = sums.get(name, 0.0) + float(np.sum(values))
     return {name: value / len(rows) for name, value in sums.items()}
+
+
+def _as_rows(histories: Any) -> np.ndarray:
+    """Return lists of different lengths as one array, 0 behind the shorter ones."""
+    ragged = isinstance(histories, list) and len({np.size(each) for each in histories}) > 1
+    if not ragged:
+        return np.asarray(histories)
+    rows = [np.asarray(each, "int64") if len(each) == 0 else np.asarray(each) for each in histories]
+    return padded(rows, max(map(len, rows)))
 
 
 def _as_array(scores: Any, count: int | None = None) -> np.ndarray:

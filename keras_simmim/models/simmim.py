@@ -374,12 +374,18 @@ class SimMIM(BackboneModel):
             ValueError: for labels that are no classes, or batches too small for an objective.
         """
         super().before_fit(arguments)
+        arguments["y"] = _labels_beside(arguments["x"], arguments["y"], arguments["sample_weight"])
         check_batch(self.objectives, arguments)
         labels = arguments["y"]
         if self.classifier is not None and isinstance(labels, np.ndarray):
             check_labels(labels, self.classifier.num_classes, "y", unlabelled=True)
         if self.reconstructs and not self.backbone.takes_tokens:
             warn_of_nothing_visible(self.mask_generator)
+
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate as `keras.Model.evaluate` does, with weights of images without labels too."""
+        y = _labels_beside(x, y, kwargs.get("sample_weight"))
+        return super().evaluate(x, y, *args, **kwargs)
 
     def reconstruct(self, images: Any, step: int = 0) -> dict[str, np.ndarray]:
         """Show what the model sees and fills in.
@@ -451,6 +457,13 @@ class SimMIM(BackboneModel):
         from keras_simmim.pretrained import preset_directory
 
         preset_directory.save(self, directory)
+
+
+def _labels_beside(x: Any, y: Any, sample_weight: Any) -> Any:
+    """Return labels of −1 for weights without labels, which Keras would drop."""
+    if y is None and sample_weight is not None and hasattr(x, "__len__"):
+        return np.full(len(x), -1, "int32")
+    return y
 
 
 def _ones(inputs: Tensor) -> Tensor:
