@@ -24,7 +24,8 @@ def newest_items(histories: Tensor, count: int, length: int) -> Tensor:
     from keras import ops
     from keras_simmim.models.newest_items import newest_items
 
-    newest_items(ops.array([[0, 7, 0, 5, 3]]), 2, 3).tolist()   # [[5, 3, 0]]
+    items = newest_items(ops.array([[0, 7, 0, 5, 3]]), count=2, length=3)
+    ops.convert_to_numpy(items).tolist()   # [[5, 3, 0]]
     ```
     """
     fields = [(0, 0)] * (len(histories.shape) - 2)
