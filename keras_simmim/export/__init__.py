@@ -1,6 +1,7 @@
 """Export of trained models for other programs: TF Serving, the C API, ONNX runtimes.
 
     model of any backend → its network, on TensorFlow → JPEG bytes in, names out → NAME/<version>/
+                                                      → tokens in, names or items out
 
 Every export goes through the TensorFlow backend, under JAX or torch in a fresh process, so that the
 graph has standard TensorFlow operations only. TensorFlow is imported when an export is first asked

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from keras_simmim.models.backbone_model import BackboneModel
+
 EXPECTED = ("data", "seed", "metrics")
 PACKAGES = ("keras-simmim", "keras", "tensorflow")
 
@@ -31,9 +33,50 @@ def write_card(path: Path, title: str, facts: Mapping[str, Any], card: Mapping[s
         _section("Where it comes from", said),
         _section("What it takes and gives", facts),
         _section("Versions", versions),
-        "Several images of one request share its fate: one that cannot be decoded fails them all.",
+        "All of one request share its fate: what cannot be decoded, or is out of range, fails them "
+        "all.",
     ]
     (path / "README.md").write_text("\n\n".join(parts) + "\n")
+
+
+def image_facts(model: BackboneModel, max_pixels: int) -> dict[str, Any]:
+    """Say what a model of images takes.
+
+    Args:
+        model: that is exported.
+        max_pixels: most pixels of an encoded image.
+    """
+    seen = "the whole image, squeezed" if model.sees_whole else "the largest central crop"
+    return {
+        "image shape": f"{model.backbone.image_shape}: {seen}, resized",
+        "mean": model.mean,
+        "std": model.std,
+        "largest encoded image": f"{max_pixels:,} pixels",
+    }
+
+
+def token_facts(model: BackboneModel, tokenizer: str | None, items: int | None) -> dict[str, Any]:
+    """Say what a model of sequences takes.
+
+    Args:
+        model: that is exported.
+        tokenizer: file of its tokenizer, None without one.
+        items: how many items it names, None where there are none.
+    """
+    taken, fields = model.exported_input, model.backbone.fields
+    shape = ", ".join("any" if size is None else str(size) for size in taken.shape)
+    facts = {
+        taken.name: f"int32 ({shape}), 0 is padding",
+        "values": {name: f"0 to {size - 1}" for name, size in fields.items()},
+    }
+    if items is not None:
+        facts["items"] = f"the best {items} of {model.num_items:,} that were not seen"
+        facts["newest items that count"] = model.backbone.example_shape[0] - 1
+        return facts
+    facts["tokenizer"] = "none, the graph takes tokens"
+    if tokenizer is not None:
+        facts["tokenizer"] = f"{tokenizer}, for the client: the graph takes tokens, not texts"
+    return facts
 
 
 def _section(title: str, entries: Mapping[str, Any]) -> str:

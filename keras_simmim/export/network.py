@@ -1,4 +1,4 @@
-"""What of a model is exported: the path from pixels to outputs, and nothing that only trains."""
+"""What of a model is exported: the path from inputs to outputs, and nothing that only trains."""
 
 import keras
 
@@ -10,12 +10,12 @@ from keras_simmim.models.image_model import ImageModel
 Values = float | tuple[float, ...] | None
 
 
-def as_image_model(model: keras.Model, mean: Values = None, std: Values = None) -> BackboneModel:
+def as_backbone_model(model: keras.Model, mean: Values = None, std: Values = None) -> BackboneModel:
     """Check a model that is to be exported; a bare backbone becomes one that normalizes.
 
     Args:
-        model: a `SimMIM`, an `ImageClassifier`, an `ImageSegmenter`, an `ObjectDetector` or a
-            `Backbone`.
+        model: a `SimMIM`, an `ImageClassifier`, an `ImageSegmenter`, an `ObjectDetector`, a
+            `TextClassifier`, a `SequenceRecommender` or a `Backbone`.
         mean: of the pixels per channel, in 0–255 units, for a `Backbone`, which does not
             normalize; ImageNet's if None.
         std: standard deviation of the pixels per channel, likewise.
@@ -25,14 +25,16 @@ def as_image_model(model: keras.Model, mean: Values = None, std: Values = None) 
     """
     if isinstance(model, Backbone):
         embedding = ImageModel(model, mean=mean, std=std)
-        embedding.build((None, *model.image_shape))
+        embedding.build((None, *model.example_shape))
         return embedding
     if not isinstance(model, BackboneModel):
         raise ValueError(
-            "model must be a SimMIM, an ImageClassifier, an ImageSegmenter, an ObjectDetector or a "
-            f"Backbone, got {model!r}."
+            "model must be a SimMIM, an ImageClassifier, an ImageSegmenter, an ObjectDetector, a "
+            f"TextClassifier, a SequenceRecommender or a Backbone, got {model!r}."
         )
     if mean is not None or std is not None:
+        if model.backbone.takes_tokens:
+            raise ValueError(f"mean and std are for images, got mean={mean!r}, std={std!r}.")
         raise ValueError(
             f"mean and std are for a bare backbone; {type(model).__name__} has its own, "
             f"got mean={mean!r}, std={std!r}."
@@ -46,7 +48,7 @@ class Network(keras.Model):
     A functional model would not do: what its layers make constants of is an input of the file.
 
     Args:
-        model: from `as_image_model`; the weights are its own.
+        model: from `as_backbone_model`; the weights are its own.
     """
 
     def __init__(self, model: BackboneModel) -> None:
@@ -55,5 +57,5 @@ class Network(keras.Model):
         self.built = True
 
     def call(self, images: Tensor) -> dict[str, Tensor]:
-        """Take float32 pixels of 0–255 (B, H, W, C)."""
+        """Take float32 pixels of 0–255 (B, H, W, C), or int32 tokens."""
         return self.model.exported(images, raw=True)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from keras_simmim.export.fresh_process import on_tensorflow
-from keras_simmim.export.network import Network, Values, as_image_model
+from keras_simmim.export.network import Network, Values, as_backbone_model
 from keras_simmim.models.backbone_model import BackboneModel
 
 
@@ -22,21 +22,26 @@ def export_onnx(
     mean: Values = None,
     std: Values = None,
 ) -> str:
-    """Export a model that takes pixels as an ONNX file, for runtimes without TensorFlow.
+    """Export a model as an ONNX file, for runtimes without TensorFlow.
 
-    It takes "images", float32 pixels of 0–255 (B, H, W, C), and gives "embedding" (B, D) and,
-    where there is a classifier, "probabilities" (B, K); of a segmenter "probabilities"
+    Of images, it takes "images", float32 pixels of 0–255 (B, H, W, C), and gives "embedding" (B, D)
+    and, where there is a classifier, "probabilities" (B, K); of a segmenter "probabilities"
     (B, H, W, K) alone; of a detector "candidates" (B, N, 4), (left, top, right, bottom) in pixels,
     or (B, N, K, 4) where each class has its own, and "candidate_scores" (B, N, K), to be suppressed
-    by whoever gets them. Nothing is decoded or
-    resized.
+    by whoever gets them. Nothing is decoded or resized.
+
+    Of sequences, it takes "tokens", int32 (B, L) or (B, L, 1 + F), and gives "embedding" and, where
+    there is a classifier, "probabilities". Of a recommender it takes "histories", int32 (B, l) or
+    (B, l, 1 + F) of any l, oldest first, with 0 for padding wherever it stands, and gives
+    "embedding" and "item_scores", float32 (B, V), a column for each item, of which that of padding
+    is −∞; seen items are not left out. The runtime does not check tokens.
 
     Keras' exporter runs on the TensorFlow backend, as in `export_saved_model`: on torch it cannot
     export layer norms for batches of any size, on JAX it needs one more package.
 
     Args:
-        model: a `SimMIM`, an `ImageClassifier`, an `ImageSegmenter`, an `ObjectDetector` or a
-            `Backbone`, in float32.
+        model: a `SimMIM`, an `ImageClassifier`, an `ImageSegmenter`, an `ObjectDetector`, a
+            `TextClassifier`, a `SequenceRecommender` or a `Backbone`, in float32.
         path: of the new file; it ends in ".onnx".
         mean: of the pixels per channel, in 0–255 units, for a bare `Backbone`; ImageNet's if None.
         std: standard deviation of the pixels per channel, likewise.
@@ -58,13 +63,13 @@ def export_onnx(
     ks.export.export_onnx(backbone, "model.onnx")   # 'model.onnx'
     ```
     """
-    image_model = as_image_model(model, mean, std)
+    exported = as_backbone_model(model, mean, std)
     path = Path(path)
     if path.suffix != ".onnx":
         raise ValueError(f"path must end in .onnx, got {os.fspath(path)!r}.")
     if path.exists():
         raise FileExistsError(f"path={os.fspath(path)!r} exists already.")
-    policies = {layer.dtype_policy.name for layer in image_model._flatten_layers()}
+    policies = {layer.dtype_policy.name for layer in exported._flatten_layers()}
     if policies != {"float32"}:
         raise ValueError(f"model must be float32 for ONNX, got {sorted(policies)}.")
     for package in ("onnx", "tf2onnx"):
@@ -73,7 +78,8 @@ def export_onnx(
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.parent / f".unfinished-{uuid.uuid4().hex}.onnx"
     try:
-        on_tensorflow(write_onnx, image_model, unfinished)
+        with exported.inputs_taken.without_tokenizer():
+            on_tensorflow(write_onnx, exported, unfinished)
         unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -85,12 +91,12 @@ def write_onnx(model: BackboneModel, path: Path) -> None:
     from tf2onnx.handler import tf_op
 
     tf_op("Erfc")(Erfc)
-    shape = model.backbone.image_shape
-    pixels = keras.InputSpec(shape=(None, *shape), dtype="float32", name="images")
     with warnings.catch_warnings():
         # Keras asks whether NumPy still has `object`.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
-        Network(model).export(str(path), format="onnx", verbose=False, input_signature=[pixels])
+        Network(model).export(
+            str(path), format="onnx", verbose=False, input_signature=[model.exported_input]
+        )
 
 
 class Erfc:

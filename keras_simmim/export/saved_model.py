@@ -13,12 +13,15 @@ from keras_simmim.data.arguments import as_integer
 from keras_simmim.data.geometry.center_crop import CenterCrop
 from keras_simmim.data.geometry.whole_image import WholeImage
 from keras_simmim.export.fresh_process import on_tensorflow
-from keras_simmim.export.model_card import write_card
-from keras_simmim.export.network import Values, as_image_model
+from keras_simmim.export.model_card import image_facts, token_facts, write_card
+from keras_simmim.export.network import Values, as_backbone_model
 from keras_simmim.export.versions import check_version, publish
 from keras_simmim.models.backbone_model import BackboneModel
 
 MAX_PIXELS = 2**25
+# How many items a recommender names, if it knows so many.
+ITEMS = 10
+TOKENIZER = "assets.extra/tokenizer.json"
 
 
 def export_saved_model(
@@ -32,11 +35,12 @@ def export_saved_model(
     warmup_images: np.ndarray | None = None,
     card: Mapping[str, Any] | None = None,
     max_pixels: int = MAX_PIXELS,
+    k: int | None = None,
 ) -> str:
-    """Export a model as a SavedModel for TF Serving, with JPEG bytes in and names out.
+    """Export a model as a SavedModel for TF Serving: JPEG bytes or tokens in, names or items out.
 
     The graph has standard TensorFlow operations only, nothing masked and nothing random. Weights
-    that only train (reconstruction head, mask token, optimizer) stay behind. Signatures:
+    that only train (reconstruction head, mask token, optimizer) stay behind. Signatures of images:
 
     - "serving_default": "image_bytes", string (B,), JPEG or PNG files, which are decoded, resized
       and normalized as `keras_simmim.data` does with `training=False`: of a segmenter or a
@@ -57,10 +61,21 @@ def export_saved_model(
     "names", strings (B, K), and "size", int32 (B, 2), height and width of the image that was sent,
     turned as its EXIF says.
 
+    Models of sequences take "tokens", int32 (B, L) or (B, L, 1 + F), 0 for padding;
+    "serving_default" and "embed" give the same as of images. No tokenizer is a part of the graph:
+    the file of the model's own lies beside it, "assets.extra/tokenizer.json", for clients to read
+    by `ks.data.Tokenizer.load`.
+
+    A recommender takes "histories", int32 (B, l) or (B, l, 1 + F) of any l, oldest first, 0 for
+    padding wherever it stands. Its default gives "items", int32 (B, k), those most likely to come
+    next that are not in the history, and their "scores", float32 (B, k), before the softmax; 0 and
+    −∞ where a history left fewer. "scores" gives "item_scores", float32 (B, V), a column for each
+    item, those seen too; −∞ for padding.
+
     Args:
-        model: a `SimMIM`, an `ImageClassifier`, an `ImageSegmenter`, an `ObjectDetector` or a
-            `Backbone`. Under JAX and torch, a fresh process on TensorFlow exports it; layers of
-            your own must then lie in a module.
+        model: a `SimMIM`, an `ImageClassifier`, an `ImageSegmenter`, an `ObjectDetector`, a
+            `TextClassifier`, a `SequenceRecommender` or a `Backbone`. Under JAX and torch, a fresh
+            process on TensorFlow exports it; layers of your own must then lie in a module.
         directory: the model's folder; its last part is the model's name.
         version: a positive integer, or None for the one after the highest.
         class_names: one for each class; the model's own if None, else "0", "1", ….
@@ -71,6 +86,7 @@ def export_saved_model(
             tensorflow-serving-api. None for no such requests.
         card: for the README of the version: say at least "data", "seed" and "metrics".
         max_pixels: most pixels of an encoded image; a larger one is refused before it is decoded.
+        k: number of items that a recommender names; 10 if None, or all that there are.
 
     Returns:
         The version's folder, `directory/<version>`. It appears when it is complete.
@@ -95,35 +111,46 @@ def export_saved_model(
     ks.export.ServedModel(folder).predict(images=images)["embedding"].shape   # (2, 8)
     ```
     """
-    image_model = as_image_model(model, mean, std)
-    backbone = image_model.backbone
+    exported = as_backbone_model(model, mean, std)
+    backbone = exported.backbone
     check_version(directory, version)
     max_pixels = as_integer("max_pixels", max_pixels, minimum=1)
-    names = _class_names(image_model, class_names)
-    if warmup_images is not None:
-        _check_warmup(warmup_images, backbone.image_shape[-1])
+    names = _class_names(exported, class_names)
+    items = _items(exported, k)
     name = Path(directory).name
-    seen = "the whole image, squeezed" if image_model.sees_whole else "the largest central crop"
     facts = {
         "model": f"{type(model).__name__} on {type(backbone).__name__}",
         "parameters of the backbone": f"{backbone.count_params():,}",
-        "image shape": f"{backbone.image_shape}: {seen}, resized",
-        "mean": image_model.mean,
-        "std": image_model.std,
-        "largest encoded image": f"{max_pixels:,} pixels",
-        "classes": ", ".join(names) if names else "none, it gives embeddings",
     }
+    tokenizer = exported.inputs_taken.tokenizer
+    if backbone.takes_tokens:
+        _check_of_images(warmup_images, max_pixels)
+        if tokenizer is not None:
+            # Whether it can be written at all is known before anything is computed.
+            tokenizer.file_content()
+        facts |= token_facts(exported, None if tokenizer is None else TOKENIZER, items)
+    else:
+        if warmup_images is not None:
+            _check_warmup(warmup_images, backbone.image_shape[-1])
+        facts |= image_facts(exported, max_pixels)
+    if items is None:
+        facts["classes"] = ", ".join(names) if names else "none, it gives embeddings"
 
     def write(path: Path) -> None:
-        on_tensorflow(
-            write_version,
-            image_model,
-            path,
-            name=name,
-            class_names=names,
-            warmup_images=warmup_images,
-            max_pixels=max_pixels,
-        )
+        with exported.inputs_taken.without_tokenizer():
+            on_tensorflow(
+                write_version,
+                exported,
+                path,
+                name=name,
+                class_names=names,
+                warmup_images=warmup_images,
+                max_pixels=max_pixels,
+                k=items,
+            )
+        if tokenizer is not None:
+            (path / TOKENIZER).parent.mkdir()
+            tokenizer.save(path / TOKENIZER)
         write_card(path, name, facts, card or {})
 
     return str(publish(directory, version, write))
@@ -135,17 +162,45 @@ def write_version(
     name: str,
     class_names: list[str] | None,
     max_pixels: int,
+    k: int | None = None,
     warmup_images: np.ndarray | None = None,
 ) -> None:
     """Write the files of a version, on the TensorFlow backend."""
     from keras_simmim.export.signatures import takes_bytes, write_signatures
+    from keras_simmim.export.token_signatures import write_token_signatures
     from keras_simmim.export.warmup import write_warmup
 
+    if model.backbone.takes_tokens:
+        write_token_signatures(model, str(path), class_names, k)
+        return
     height, width, channels = model.backbone.image_shape
     crop = (WholeImage if model.sees_whole else CenterCrop)((height, width))
     write_signatures(model, str(path), crop, class_names, max_pixels)
     if warmup_images is not None:
         write_warmup(path, name, warmup_images, model.signatures, takes_bytes(channels), crop)
+
+
+def _items(model: BackboneModel, k: int | None) -> int | None:
+    """Count the items to name; None where there are none."""
+    count = model.num_items
+    if count is None:
+        if k is not None:
+            raise ValueError(f"k={k!r} needs a recommender, got {type(model).__name__}.")
+        return None
+    if k is None:
+        return min(ITEMS, count)
+    if as_integer("k", k, minimum=1) > count:
+        raise ValueError(f"k must be from 1 to {count}, the items there are, got {k}.")
+    return k
+
+
+def _check_of_images(warmup_images: Any, max_pixels: int) -> None:
+    if warmup_images is not None:
+        raise ValueError("warmup_images must be None for a model of tokens, which has no images.")
+    if max_pixels != MAX_PIXELS:
+        raise ValueError(
+            f"max_pixels is for models of images; leave it out for one of tokens, got {max_pixels}."
+        )
 
 
 def _class_names(model: BackboneModel, given: Sequence[str] | None) -> list[str] | None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -41,29 +42,44 @@ class ServedModel:
         image_bytes: Sequence[bytes] | np.ndarray | None = None,
         images: np.ndarray | None = None,
         signature: str | None = None,
+        *,
+        tokens: Any = None,
+        histories: Any = None,
     ) -> dict[str, np.ndarray]:
         """Answer one request.
 
         Args:
             image_bytes: JPEG or PNG files.
             images: uint8 (B, H, W, C), instead of files.
-            signature: its name; "serving_default" for files and "images" for images if None.
+            signature: its name; "images" for images and else "serving_default" if None.
+            tokens: of a model of sequences, integers (B, L) or (B, L, 1 + F), 0 for padding.
+            histories: of a recommender, integers (B, l) or (B, l, 1 + F), oldest first, 0 for
+                padding wherever it stands.
 
         Returns:
             The signature's outputs by name.
 
         Raises:
-            ValueError: unless one of `image_bytes` and `images` is given, or for a signature that
-                does not take it.
-            tf.errors.InvalidArgumentError: for files that are no such images.
+            ValueError: unless one of `image_bytes`, `images`, `tokens` and `histories` is given, or
+                for a signature that does not take it.
+            tf.errors.InvalidArgumentError: for files that are no such images, or tokens that the
+                model does not know.
         """
-        if (image_bytes is None) == (images is None):
-            raise ValueError("give image_bytes or images, one of the two.")
-        if images is None:
-            key, values = "image_bytes", tf.constant(image_bytes, tf.string)
-        else:
-            key, values = "images", tf.constant(images)
-        signature = signature or ("serving_default" if images is None else "images")
+        given = {
+            "image_bytes": (image_bytes, tf.string),
+            "images": (images, None),
+            "tokens": (tokens, tf.int32),
+            "histories": (histories, tf.int32),
+        }
+        requests = [(name, *each) for name, each in given.items() if each[0] is not None]
+        if len(requests) != 1:
+            raise ValueError(
+                "give image_bytes, images, tokens or histories, one of them; got "
+                f"{[name for name, *_ in requests]}."
+            )
+        ((key, data, kind),) = requests
+        values = tf.constant(data, kind)
+        signature = signature or ("images" if key == "images" else "serving_default")
         taking = {
             name: list(function.structured_input_signature[1])
             for name, function in self._signatures.items()

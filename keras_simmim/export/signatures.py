@@ -1,12 +1,13 @@
-"""The graph that a server runs: its signatures, their names, and the files of a SavedModel."""
+"""The graph that a server runs for images: its signatures, their names, and what they take."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from keras_simmim.data.geometry.crop_arguments import Crop
 from keras_simmim.export.answers import Outputs, answer
 from keras_simmim.export.decoding import decode_batch
+from keras_simmim.export.traced import save, traced
 from keras_simmim.models.backbone_model import BackboneModel
 
 
@@ -37,36 +38,25 @@ def write_signatures(
         return model.exported(tf.cast(images, tf.float32))
 
     # One graph that all signatures call: the file holds it once.
-    run = _traced(forward, pixels)
+    run = traced(forward, pixels)
 
     def of_pixels(names: Sequence[str]) -> tf.types.experimental.ConcreteFunction:
         def call(images: tf.Tensor) -> Outputs:
             sizes = tf.tile(tf.constant([image_shape[:2]]), [tf.shape(images)[0], 1])
             return answer(names, run(images), sizes, image_shape[:2], class_names)
 
-        return _traced(call, pixels)
+        return traced(call, pixels)
 
     def of_bytes(names: Sequence[str]) -> tf.types.experimental.ConcreteFunction:
         def call(image_bytes: tf.Tensor) -> Outputs:
             images, sizes = decode_batch(image_bytes, crop, image_shape[-1], max_pixels)
             return answer(names, run(images), sizes, image_shape[:2], class_names)
 
-        return _traced(call, contents)
+        return traced(call, contents)
 
     has_bytes = takes_bytes(image_shape[-1])
     functions = {
         signature: (of_bytes if has_bytes and signature != "images" else of_pixels)(names)
         for signature, names in model.signatures.items()
     }
-    module = tf.Module()
-    # What the graph reads, and nothing else: no optimizer, no head that only trains.
-    module.weights = list(run.graph.variables)
-    tf.saved_model.save(module, path, signatures=functions)
-
-
-def _traced(
-    function: Callable[[tf.Tensor], Outputs], specification: tf.TensorSpec
-) -> tf.types.experimental.ConcreteFunction:
-    # XLA may be missing in the server.
-    traced = tf.function(function, [specification], autograph=False, jit_compile=False)
-    return traced.get_concrete_function()
+    save(path, run, functions)

@@ -23,9 +23,11 @@ class FittingTokens(keras.layers.Layer):
     Example:
     ```python
     import numpy as np
+    from keras import ops
     from keras_simmim.layers.fitting_tokens import FittingTokens
 
-    FittingTokens((4,))(np.array([[3.0, 5.0]])).tolist()   # [[3, 5, 0, 0]]
+    tokens = FittingTokens((4,))(np.array([[3.0, 5.0]]))
+    ops.convert_to_numpy(tokens).tolist()   # [[3, 5, 0, 0]]
     ```
     """
 

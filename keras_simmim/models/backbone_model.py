@@ -38,6 +38,8 @@ class BackboneModel(TrainedModel):
     predicted: str = "embedding"
     num_classes: int | None = None
     class_names: list[str] | None = None
+    # How many items it ranks; None where it ranks none.
+    num_items: int | None = None
     # Whether a served model looks at the whole of a file, squeezed, and not at its central crop.
     sees_whole: bool = False
 
@@ -92,11 +94,18 @@ class BackboneModel(TrainedModel):
         """Make of `features` all that a user or a server gets, by name."""
         return {"embedding": self.backbone.pool(features)}
 
+    @property
+    def exported_input(self) -> keras.InputSpec:
+        """Say what `exported` takes: its name, its shape and its type."""
+        taken = self.inputs_taken
+        shape = (None, *self.backbone.example_shape)
+        return keras.InputSpec(shape=shape, dtype=taken.dtype, name=taken.name)
+
     def exported(self, images: Tensor, raw: bool = False) -> dict[str, Tensor]:
         """Give all that the exports hold, by name.
 
         Args:
-            images: (B, H, W, C), float, 0–255.
+            images: as `exported_input` says: (B, H, W, C), float, 0–255, or int32 tokens.
             raw: whether for runtimes without TensorFlow, which get the network alone and not what
                 comes behind it, such as the suppression of boxes.
         """
@@ -106,11 +115,12 @@ class BackboneModel(TrainedModel):
     def signatures(self) -> dict[str, tuple[str, ...]]:
         """Name what each signature of a served model answers with: see `export_saved_model`.
 
-        All take files but "images". An answer is what `exported` gives, or what the server makes of
-        that: see `keras_simmim.export.answers`.
+        Of images, all take files but "images". An answer is what `exported` gives, or what the
+        server makes of that: see `keras_simmim.export.answers` and `token_signatures`.
         """
         answer = ("embedding",) if self.num_classes is None else ("probabilities", "classes")
-        return {"serving_default": answer, "images": answer, "embed": ("embedding",)}
+        of_arrays = dict.fromkeys(self.inputs_taken.array_signatures, answer)
+        return {"serving_default": answer, **of_arrays, "embed": ("embedding",)}
 
     def depth_of(self, variable: keras.Variable) -> int:
         """Return the number of the block that a weight belongs to: see `Backbone.depth_of`."""

@@ -1,5 +1,6 @@
 """What a model of images does with its inputs: pixels of 0–255 are checked and normalized."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from keras_simmim.backbones import Backbone
@@ -30,6 +31,8 @@ class PixelInputs:
     # Of the symbolic inputs of functional models.
     name = "images"
     dtype = "float32"
+    # Of a served model, those that take arrays where the others take files.
+    array_signatures = ("images",)
 
     def __init__(self, backbone: Backbone, mean: Any, std: Any, tokenizer: Any) -> None:
         if tokenizer is not None:
@@ -50,6 +53,10 @@ class PixelInputs:
     def arguments(self) -> Config:
         """Give the same for another model around the same backbone."""
         return self.config
+
+    def without_tokenizer(self) -> AbstractContextManager[None]:
+        """Do nothing: images have none."""
+        return nullcontext()
 
     def as_inputs(self, data: Any) -> Any:
         """Return a list of images as an array, and anything else as it is."""

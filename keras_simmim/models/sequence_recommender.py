@@ -9,6 +9,7 @@ from keras import ops
 from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.masking import Field, LastDraw, MaskGenerator, Spatial
+from keras_simmim.models.newest_items import newest_items
 from keras_simmim.models.simmim import SimMIM
 
 # Scores of so many histories and items are held at a time: 256 MB of float32.
@@ -181,6 +182,42 @@ class SequenceRecommender(SimMIM):
             items[start:stop] = np.where(np.isfinite(found), order, 0)
             best[start:stop] = found
         return Recommendations(items, best)
+
+    # ------------------------------------------------------------------- exporting
+
+    @property
+    def num_items(self) -> int:  # type: ignore[override]
+        """Count the items, padding not among them."""
+        return int(self.backbone.target_shape[0]) - 1
+
+    @property
+    def exported_input(self) -> keras.InputSpec:
+        """Say what `exported` takes: int32 "histories" (B, l) or (B, l, 1 + F), of any l."""
+        shape = (None, None, *self.backbone.example_shape[1:])
+        return keras.InputSpec(shape=shape, dtype="int32", name="histories")
+
+    def exported(self, images: Tensor, raw: bool = False) -> dict[str, Tensor]:
+        """Give the "item_scores" (B, V) that `scores` gives, and what a `SimMIM` does.
+
+        Args:
+            images: histories, oldest first; wherever 0 stands, it is padding.
+            raw: as for `BackboneModel.exported`.
+        """
+        length = self.backbone.example_shape[0]
+        features = self.backbone.features(newest_items(images, length, length))
+        scores = self.next_scores(newest_items(images, length - 1, length))
+        return {**self.outputs(features), "item_scores": scores}
+
+    @property
+    def signatures(self) -> dict[str, tuple[str, ...]]:
+        """Name what each signature of a served model answers with: see `export_saved_model`."""
+        return {
+            "serving_default": ("items", "scores"),
+            "scores": ("item_scores",),
+            "embed": ("embedding",),
+        }
+
+    # ------------------------------------------------------------------- histories
 
     @property
     def _batch_size(self) -> int:

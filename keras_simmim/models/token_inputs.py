@@ -1,5 +1,7 @@
 """What a model of sequences does with its inputs: texts become tokens, tokens are checked."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -27,6 +29,8 @@ class TokenInputs:
     # Of the symbolic inputs of functional models.
     name = "tokens"
     dtype = "int32"
+    # Of a served model, where none takes files.
+    array_signatures = ()
 
     def __init__(self, backbone: Any, mean: Any, std: Any, tokenizer: Any) -> None:
         for argument, value in (("mean", mean), ("std", std)):
@@ -62,6 +66,15 @@ class TokenInputs:
                 f"{self.sizes[0]}: build the backbone with vocabulary_size={size}."
             )
         self.tokenizer = tokenizer
+
+    @contextmanager
+    def without_tokenizer(self) -> Iterator[None]:
+        """Let the model be saved without its tokenizer, which other programs may not know."""
+        kept, self.tokenizer = self.tokenizer, None
+        try:
+            yield
+        finally:
+            self.tokenizer = kept
 
     def as_inputs(self, data: Any) -> Any:
         """Return texts as tokens, lists of histories padded with 0, and other data as it is.

@@ -77,6 +77,28 @@ def detector(kind, **sizes):
     return model
 
 
+@keras.saving.register_keras_serializable("tests")
+def letters(text):
+    """The ids of the letters of a text."""
+    return [ord(letter) for letter in text]
+
+
+def sequences(**arguments):
+    """A small transformer of eight tokens in a row."""
+    sizes = {"length": 8, "num_layers": 1, "num_heads": 2, "hidden_dim": 8}
+    return ks.backbones.SequenceTransformer(**{"vocabulary_size": 128, **sizes, **arguments})
+
+
+def recommender(**arguments):
+    """A recommender of twenty items, whose scores differ much."""
+    backbone = sequences(vocabulary_size=21, count_from="end", **arguments)
+    model = ks.SequenceRecommender(backbone)
+    generator = np.random.default_rng(6)
+    for weight in model.trainable_weights:
+        weight.assign(weight + generator.normal(scale=0.5, size=weight.shape))
+    return model
+
+
 class Exports(UserDict):
     """The exports by kind, each made when it is first asked for."""
 
@@ -113,6 +135,19 @@ def exports(make_model, tmp_path_factory, tensorflow_process):
         "ssd": lambda: (detector(ks.SSD), {}),
         "faster rcnn": lambda: (detector(ks.FasterRCNN, proposals=12, region_size=3), {}),
         "bands": lambda: (bands(), {"class_names": ["field", "forest"]}),
+        "texts": lambda: (
+            trained(
+                ks.TextClassifier(sequences(), 2, class_names=["bad", "good"], tokenizer=letters)
+            ),
+            {},
+        ),
+        "tokens": lambda: (
+            trained(ks.SimMIM(sequences(), ks.masking.SpatialMasking(0.15, 1))),
+            {},
+        ),
+        "backbone of tokens": lambda: (sequences(), {}),
+        "histories": lambda: (trained(recommender()), {"k": 4}),
+        "histories and categories": lambda: (recommender(side_features={"category": 5}), {}),
     }
     return Exports(kinds, tmp_path_factory.mktemp("models"), tensorflow_process)
 

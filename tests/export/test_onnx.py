@@ -73,3 +73,49 @@ def test_wrong_arguments_are_named(make_model, tmp_path):
     with pytest.raises(FileExistsError, match="exists already"):
         ks.export.export_onnx(make_model(), tmp_path / "there.onnx")
     assert os.listdir(tmp_path) == ["there.onnx"]
+
+
+@pytest.mark.usefixtures("tensorflow_process")
+def test_onnxruntime_gives_what_texts_and_tokens_give(tmp_path):
+    backbone = ks.backbones.SequenceTransformer(
+        20, length=6, num_layers=1, num_heads=2, hidden_dim=8
+    )
+    tokens = np.random.default_rng(0).integers(0, 20, (8, 6), dtype="int32")
+    # A function that no file can hold; the network does without.
+    classifier = ks.TextClassifier(backbone, 3, tokenizer=lambda text: [len(text)])
+    session = onnxruntime.InferenceSession(
+        ks.export.export_onnx(classifier, tmp_path / "texts.onnx")
+    )
+    (taken,) = session.get_inputs()
+    assert (taken.name, taken.type, taken.shape[1:]) == ("tokens", "tensor(int32)", [6])
+    for count in (8, 1):
+        probabilities, embedding = session.run(
+            ["probabilities", "embedding"], {"tokens": tokens[:count]}
+        )
+        expected = classifier.predict(tokens[:count], verbose=0)
+        np.testing.assert_allclose(probabilities, expected, atol=1e-4)
+        np.testing.assert_allclose(embedding, classifier.embed(tokens[:count]), atol=1e-4)
+
+
+@pytest.mark.usefixtures("tensorflow_process")
+@pytest.mark.parametrize("features", [{}, {"category": 5}])
+def test_onnxruntime_gives_a_recommenders_scores(tmp_path, features):
+    backbone = ks.backbones.SequenceTransformer(
+        20,
+        length=6,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=8,
+        side_features=features,
+        count_from="end",
+    )
+    recommender = ks.SequenceRecommender(backbone)
+    path = ks.export.export_onnx(recommender, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(path)
+    generator = np.random.default_rng(0)
+    for count, width in ((4, 3), (1, 6), (3, 11)):
+        histories = generator.integers(0, 5, (count, width, 1 + len(features)), dtype="int32")
+        histories = histories if features else histories[..., 0]
+        (scores,) = session.run(["item_scores"], {"histories": histories})
+        assert scores.shape == (count, 20)
+        np.testing.assert_allclose(scores, recommender.scores(histories), atol=1e-4)

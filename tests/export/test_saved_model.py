@@ -23,6 +23,7 @@ OTHERS = [
     pytest.param(kind, marks=pytest.mark.long)
     for kind in ("bands", "segmenter", "detector", "ssd", "faster rcnn")
 ]
+SEQUENCES = [pytest.param(kind, marks=pytest.mark.long) for kind in ("texts", "histories")]
 
 
 def predicted(model, pixels):
@@ -119,7 +120,7 @@ def nodes(path):
         yield from function.node_def
 
 
-@pytest.mark.parametrize("kind", [*KINDS, *OTHERS])
+@pytest.mark.parametrize("kind", [*KINDS, *OTHERS, *SEQUENCES])
 def test_the_graph_has_standard_operations_only(exports, kind):
     found = {node.op for node in nodes(exports[kind].path)}
     functions = {name for name in found if name.startswith("__inference")}

@@ -1,0 +1,39 @@
+"""Functions as graphs, and the files of a SavedModel of them."""
+
+from collections.abc import Callable, Mapping
+
+import tensorflow as tf
+
+from keras_simmim.export.answers import Outputs
+
+
+def traced(
+    function: Callable[[tf.Tensor], Outputs], specification: tf.TensorSpec
+) -> tf.types.experimental.ConcreteFunction:
+    """Return a function of one tensor as a graph.
+
+    Args:
+        function: from the tensor to outputs by name.
+        specification: of the tensor; its name is that of the signature's input.
+    """
+    # XLA may be missing in the server.
+    made = tf.function(function, [specification], autograph=False, jit_compile=False)
+    return made.get_concrete_function()
+
+
+def save(
+    path: str,
+    run: tf.types.experimental.ConcreteFunction,
+    signatures: Mapping[str, tf.types.experimental.ConcreteFunction],
+) -> None:
+    """Write a SavedModel.
+
+    Args:
+        path: of the new folder.
+        run: the graph that all signatures call.
+        signatures: by name.
+    """
+    module = tf.Module()
+    # What the graph reads, and nothing else: no optimizer, no head that only trains.
+    module.weights = list(run.graph.variables)
+    tf.saved_model.save(module, path, signatures=dict(signatures))
