@@ -10,7 +10,7 @@ TEXTS = ["so good", "very good", "so bad", "not bad at", "bad", "good", "it is g
 LABELS = np.array([1, 1, 0, 0, 0, 1, 1, 0] * 4)
 
 
-@keras.saving.register_keras_serializable("tests")
+@keras.saving.register_keras_serializable("tests.text_classifier")
 def letters(text):
     return [ord(letter) for letter in text]
 

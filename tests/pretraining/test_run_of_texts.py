@@ -14,7 +14,7 @@ TEXTS = [word * 3 + " " + other for word in ("ab", "cde", "f") for other in ("xy
 LABELS = np.repeat([0, 1, 2] * 3, 3)
 
 
-@keras.saving.register_keras_serializable("tests")
+@keras.saving.register_keras_serializable("tests.run_of_texts")
 def letters(text):
     return [1 + ord(letter) % 32 for letter in text]
 
@@ -62,7 +62,8 @@ def test_a_run_is_watched_stopped_and_goes_on(tmp_path):
         ks.evaluation.LinearProbe((tokens[:half], LABELS[:half]), (tokens[half:], LABELS[half:])),
     ]
     rest = data(epoch=found.epoch, first_batch=found.batch)
-    run.fit(found.model, rest, 3, initial_epoch=found.epoch, evaluators=evaluators)
+    summary = run.fit(found.model, rest, 3, initial_epoch=found.epoch, evaluators=evaluators)
+    run.finish(summary)
     for value, expected in zip(variables(found.model), variables(whole), strict=True):
         np.testing.assert_array_equal(value, expected)
     header, *_, last = (tmp_path / "run/epochs.csv").read_text().splitlines()
