@@ -162,6 +162,7 @@ def detected(source, options: argparse.Namespace, learned, held_out: dict, name:
     dataset = ks.data.metered(learned)
     told = run.fit(detector, dataset, options.epochs, pictures=images, truth=truth)
     print(f"{name}: {learned.image_count} images, {told['steps']} steps, {told['seconds']:.0f} s.")
+    told |= {"dataset": str(options.data or "tree crowns"), "seed": options.seed}
     for place, dataset in held_out.items():
         found = dict(ks.evaluation.DetectionQuality(dataset)(detector))
         told |= {f"{key} of {place}": value for key, value in found.items()}

@@ -157,7 +157,13 @@ def segmented(source, options: argparse.Namespace, learned, images, masks, name:
     by_class = zip(names, found["iou"], strict=True)
     print("  " + ", ".join(f"{label} {value:.2f}" for label, value in by_class))
     print(f"  {learned.image_count} images, {told['steps']} steps, {told['seconds']:.0f} s.")
-    print(f"  Look at {run.finish({**told, 'mean_iou': found['mean_iou']})}.")
+    summary = {
+        "dataset": str(options.images or "climates"),
+        "seed": options.seed,
+        "mean_iou": found["mean_iou"],
+        **told,
+    }
+    print(f"  Look at {run.finish(summary)}.")
     return segmenter
 
 
