@@ -156,14 +156,18 @@ def detected(source, options: argparse.Namespace, learned, held_out: dict, name:
         recipe="auto",
         seed=options.seed,
     )
-    started = time.time()
-    detector.fit(learned, epochs=options.epochs, verbose=2)
-    seconds = time.time() - started
-    print(f"{name}: {learned.image_count} images, {options.epochs} epochs, {seconds:.0f} s.")
+    first = next(next(iter(held_out.values())).as_numpy_iterator())
+    images, truth = keras.tree.map_structure(lambda values: values[:8], first)
+    run = ks.pretraining.Run(options.output / f"detector-{name}", vars(options))
+    dataset = ks.data.metered(learned)
+    told = run.fit(detector, dataset, options.epochs, pictures=images, truth=truth)
+    print(f"{name}: {learned.image_count} images, {told['steps']} steps, {told['seconds']:.0f} s.")
+    told |= {"dataset": str(options.data or "tree crowns"), "seed": options.seed}
     for place, dataset in held_out.items():
         found = dict(ks.evaluation.DetectionQuality(dataset)(detector))
+        told |= {f"{key} of {place}": value for key, value in found.items()}
         print(f"  {place}: " + ", ".join(f"{key} {value:.3f}" for key, value in found.items()))
-    detector.save(options.output / f"{name}.keras")
+    print(f"  Look at {run.finish(told)}.")
     return detector
 
 
@@ -187,12 +191,7 @@ def main() -> None:
     if options.compare_scratch:
         fresh = type(detector.backbone).from_config(detector.backbone.get_config())
         scratch = ks.models.ImageModel(fresh, mean=detector.mean, std=detector.std)
-        detected(scratch, options, learned, held_out, "from scratch")
-    first = next(next(iter(held_out.values())).as_numpy_iterator())
-    images, truth = keras.tree.map_structure(lambda values: values[:8], first)
-    sheet = ks.evaluation.detection_sheet(detector, images, truth)
-    Image.fromarray(sheet).save(options.output / "detection.png")
-    print(f"Look at {options.output / 'detection.png'}: truth and prediction.")
+        detected(scratch, options, learned, held_out, "scratch")
 
 
 if __name__ == "__main__":

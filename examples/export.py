@@ -1,6 +1,7 @@
 """Export a trained model for TF Serving, and ask the exported files for one image.
 
 python examples/export.py --model runs/first --output models/cells
+python examples/export.py --model runs/first/detector-pretrained --output models/trees --data photos
 python examples/export.py --model runs/finetune-1 --output models/cells --image photo.jpg
 KERAS_BACKEND=torch python examples/export.py --model runs/first --output models/cells --data photos
 
@@ -21,11 +22,12 @@ import keras
 import numpy as np
 from finetune import pretrained
 from PIL import Image
+from serve_client import shown
 from train import datasets, first_images
 
 import keras_simmim as ks
 
-KEPT = ("accuracy", "balanced_accuracy", "knn_before", "knn_after", "loss_last")
+KEPT = ("mean_iou", "accuracy", "balanced_accuracy", "knn_before", "knn_after", "loss_last")
 
 
 def arguments() -> argparse.Namespace:
@@ -46,7 +48,7 @@ def arguments() -> argparse.Namespace:
 
 
 def trained(name: str) -> keras.Model:
-    """Load the classifier or the pretrained model of a run, a file or a preset."""
+    """Load the model of a run of these examples, a file or a preset."""
     classifier = Path(name) / "classifier.keras"
     return keras.saving.load_model(classifier) if classifier.exists() else pretrained(name)
 
@@ -72,8 +74,19 @@ def card(name: str) -> dict:
     if not file.exists():
         return {"model": name}
     summary = json.loads(file.read_text())
-    metrics = {key: summary[key] for key in KEPT if summary.get(key) is not None}
+    kept = {key: value for key, value in summary.items() if key in KEPT or key.startswith("mAP")}
+    metrics = {key: value for key, value in kept.items() if value is not None}
     return {"model": name, "data": summary["dataset"], "seed": summary["seed"], "metrics": metrics}
+
+
+def answered(path: str, file: Path, contents: bytes, output: Path) -> str:
+    """Ask exported files for one image, and say what they answer."""
+    answer = {
+        name: value[0] for name, value in ks.export.ServedModel(path).predict([contents]).items()
+    }
+    for name in {"classes", "names"} & set(answer):
+        answer[name] = [text.decode() for text in answer[name]]
+    return shown(file, answer, output)
 
 
 def main() -> None:
@@ -100,14 +113,12 @@ def main() -> None:
     if options.image:
         contents = options.image.read_bytes()
     else:
-        file = io.BytesIO()
-        Image.fromarray(images[0].squeeze()).save(file, "PNG")
-        contents = file.getvalue()
-    answer = ks.export.ServedModel(path).predict([contents])
+        buffer = io.BytesIO()
+        Image.fromarray(images[0].squeeze()).save(buffer, "PNG")
+        contents = buffer.getvalue()
+    file = options.image or Path("held-out.png")
     print(f"One request to it, {options.image or 'a held-out image'}, is answered with:")
-    for name, value in answer.items():
-        text = np.array2string(value[0].astype(str if value.dtype == object else "float32"))
-        print(f"  {name}: {' '.join(text.split())}")
+    print(answered(path, file, contents, options.output.parent))
 
 
 if __name__ == "__main__":

@@ -141,16 +141,29 @@ def segmented(source, options: argparse.Namespace, learned, images, masks, name:
     rate = keras.optimizers.schedules.CosineDecay(0.0, steps, **warmup)
     # The rates of recipe="auto" are for longer runs: a new decoder has little time here.
     segmenter.compile(keras.optimizers.AdamW(rate, weight_decay=0.05, global_clipnorm=5.0))
-    started = time.time()
-    segmenter.fit(learned, epochs=options.epochs, verbose=2)
+    run = ks.pretraining.Run(options.output / f"segmenter-{name}", vars(options))
+    shown = np.argsort([-len(np.unique(mask)) for mask in masks])[:8]
+    told = run.fit(
+        segmenter,
+        ks.data.metered(learned),
+        options.epochs,
+        pictures=images[shown],
+        truth=masks[shown],
+        evaluators=[ks.evaluation.SegmentationQuality(images, masks)],
+    )
     found = ks.evaluation.mean_iou(segmenter.segment(images), masks, options.classes)
     names = segmenter.class_names or map(str, range(options.classes))
     print(f"{name}: mean IoU {found['mean_iou']:.3f} on held-out images.")
     by_class = zip(names, found["iou"], strict=True)
     print("  " + ", ".join(f"{label} {value:.2f}" for label, value in by_class))
-    seconds = time.time() - started
-    print(f"  {learned.image_count} images, {options.epochs} epochs, {seconds:.0f} s.")
-    segmenter.save(options.output / f"{name}.keras")
+    print(f"  {learned.image_count} images, {told['steps']} steps, {told['seconds']:.0f} s.")
+    summary = {
+        "dataset": str(options.images or "climates"),
+        "seed": options.seed,
+        "mean_iou": found["mean_iou"],
+        **told,
+    }
+    print(f"  Look at {run.finish(summary)}.")
     return segmenter
 
 
@@ -176,11 +189,7 @@ def main() -> None:
     if options.compare_scratch:
         fresh = type(segmenter.backbone).from_config(segmenter.backbone.get_config())
         scratch = ks.models.ImageModel(fresh, mean=segmenter.mean, std=segmenter.std)
-        segmented(scratch, options, learned, images, masks, "from scratch")
-    shown = np.argsort([-len(np.unique(mask)) for mask in masks])[:8]
-    sheet = ks.evaluation.segmentation_sheet(segmenter, images[shown], masks[shown])
-    Image.fromarray(sheet).save(options.output / "segmentation.png")
-    print(f"Look at {options.output / 'segmentation.png'}: images, truth, prediction.")
+        segmented(scratch, options, learned, images, masks, "scratch")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,10 @@
 python examples/serve_client.py photo.jpg other.png --model cells
 python examples/serve_client.py photo.jpg --model cells --grpc --server localhost:8500
 python examples/serve_client.py photo.jpg --model cells --signature embed
+python examples/serve_client.py photo.jpg --model zones --output maps    # maps/photo-classes.png
+python examples/serve_client.py photo.jpg --model trees --score 0.5      # boxes, in its pixels
 
+A classifier names classes, a segmenter gives a gray PNG of every pixel's class, a detector boxes.
 REST needs nothing but Python; gRPC needs the package tensorflow-serving-api.
 """
 
@@ -16,7 +19,7 @@ import urllib.request
 from array import array
 from pathlib import Path
 
-DT_STRING = 7  # of TensorFlow's types.proto, which is not worth importing TensorFlow for
+DT_INT32, DT_STRING = 3, 7  # of TensorFlow's types.proto, not worth importing TensorFlow for
 
 
 def arguments() -> argparse.Namespace:
@@ -24,9 +27,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("files", nargs="+", type=Path, help="JPEG or PNG, one request for all")
     parser.add_argument("--model", required=True, help="its name, MODEL_NAME of the server")
     parser.add_argument("--version", type=int, help="default: the newest that is served")
-    parser.add_argument("--signature", default="serving_default", help="or embed")
+    parser.add_argument(
+        "--signature", default="serving_default", choices=("serving_default", "embed")
+    )
+    parser.add_argument("--output", type=Path, default=Path(), help="folder of class maps")
+    parser.add_argument("--score", type=float, default=0.3, help="least score of a box")
     parser.add_argument("--server", help="default: localhost:8501, with --grpc localhost:8500")
-    parser.add_argument("--grpc", action="store_true", help="speak gRPC in place of REST")
+    parser.add_argument("--grpc", action="store_true", help="speak gRPC instead of REST")
     parser.add_argument("--timeout", type=float, default=60, help="seconds")
     options = parser.parse_args()
     options.server = options.server or ("localhost:8500" if options.grpc else "localhost:8501")
@@ -48,7 +55,14 @@ def ask_rest(options: argparse.Namespace, images: list[bytes]) -> list[dict]:
     except urllib.error.HTTPError as error:
         raise RuntimeError(json.load(error).get("error", error.reason)) from error
     # A signature with one output gives its rows without its name.
-    return [row if isinstance(row, dict) else {"embedding": row} for row in rows]
+    rows = [row if isinstance(row, dict) else {"embedding": row} for row in rows]
+    for row in rows:
+        row |= {
+            name: base64.b64decode(value["b64"])
+            for name, value in row.items()
+            if name.endswith("_bytes")
+        }
+    return rows
 
 
 def ask_grpc(options: argparse.Namespace, images: list[bytes]) -> list[dict]:
@@ -73,21 +87,42 @@ def ask_grpc(options: argparse.Namespace, images: list[bytes]) -> list[dict]:
             response = stub.Predict(request, timeout=options.timeout)
         except grpc.RpcError as error:
             raise RuntimeError(error.details()) from error
-    columns = {name: values(tensor) for name, tensor in response.outputs.items()}
+    columns = {name: values(name, tensor) for name, tensor in response.outputs.items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def values(tensor) -> list[list]:
-    """Read the rows of a TensorProto of strings or floats, which has one of two forms."""
-    rows, columns = (dimension.size for dimension in tensor.tensor_shape.dim)
+def values(name: str, tensor) -> list:
+    """Read the rows of a TensorProto of strings or numbers, which have one of two forms."""
     if tensor.dtype == DT_STRING:
-        flat = [name.decode() for name in tensor.string_val]
+        is_text = not name.endswith("_bytes")
+        flat = [value.decode() if is_text else value for value in tensor.string_val]
+    elif tensor.dtype == DT_INT32:
+        flat = list(tensor.int_val) or list(array("i", tensor.tensor_content))
     else:
         flat = list(tensor.float_val) or list(array("f", tensor.tensor_content))
-    return [flat[row * columns : (row + 1) * columns] for row in range(rows)]
+    for dimension in reversed(tensor.tensor_shape.dim[1:]):
+        size = dimension.size
+        flat = [flat[start : start + size] for start in range(0, len(flat), size)]
+    return flat
 
 
-def shown(answer: dict) -> str:
+def shown(file: Path, answer: dict, output: Path = Path(), score: float = 0.3) -> str:
+    """Say what was answered; a class map is written to a file in `output`."""
+    if "class_map_bytes" in answer:
+        path = output / f"{file.stem}-classes.png"
+        output.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(answer["class_map_bytes"])
+        names = ", ".join(f"{value} {name}" for value, name in enumerate(answer["classes"]))
+        return f"{path}, with {names}"
+    if "boxes" in answer:
+        found = zip(answer["names"], answer["scores"], answer["boxes"], strict=True)
+        lines = [
+            f"\n  {name} {sure:.4f} at " + ", ".join(f"{side:.0f}" for side in box)
+            for name, sure, box in found
+            if name and sure >= score
+        ]
+        height, width = answer["size"]
+        return f"{width} × {height} pixels, {len(lines)} boxes" + "".join(lines)
     if "classes" not in answer:
         start = " ".join(f"{number:.4f}" for number in answer["embedding"][:4])
         return f"embedding of {len(answer['embedding'])} numbers: {start} …"
@@ -103,7 +138,7 @@ def main() -> None:
     except (ImportError, OSError, RuntimeError) as error:
         sys.exit(f"{options.server}: {str(error).strip()}")
     for file, answer in zip(options.files, answers, strict=True):
-        print(f"{file}: {shown(answer)}")
+        print(f"{file}: {shown(file, answer, options.output, options.score)}")
 
 
 if __name__ == "__main__":

@@ -49,3 +49,15 @@ def sheet_of(pictures: dict[str, np.ndarray], scale: int = 1) -> np.ndarray:
         for view in range(pictures["masked"].shape[1]):
             rows += [pictures["masked"][:, view], pictures["reconstruction"][:, view]]
     return lay_out(rows, scale)
+
+
+def mask_sheet(masks: np.ndarray, scale: int = 1) -> np.ndarray:
+    """Lay out masks, hidden parts white, one image a column and one view a row: (H, W, 1).
+
+    Args:
+        masks: "mask" of `SimMIM.reconstruct`, bool (N, H, W) or (N, V, H, W).
+        scale: enlargement, a whole number of pixels for each.
+    """
+    masks = masks.astype("uint8")[..., None] * 255
+    views = masks[:, None] if masks.ndim == 4 else masks
+    return lay_out(views.swapaxes(0, 1), scale)

@@ -122,6 +122,34 @@ class BackboneModel(TrainedModel):
         of_arrays = dict.fromkeys(self.inputs_taken.array_signatures, answer)
         return {"serving_default": answer, **of_arrays, "embed": ("embedding",)}
 
+    def sheets(self, images: Any, truth: Any = None, scale: int = 1) -> dict[str, np.ndarray]:
+        """Lay out pictures of what the model makes of images, by name; here there are none.
+
+        `callbacks.Watch` shows all of them, a report the first.
+
+        Args:
+            images: array (N, H, W, C), uint8 or float 0–255; as many as to look at.
+            truth: what `fit` takes beside them, where the model shows it; or None.
+            scale: enlargement, a whole number of pixels for each.
+
+        Returns:
+            uint8 arrays (height, width, 1 or 3).
+        """
+        return {}
+
+    def features_by_stage(self, images: Tensor) -> dict[str, Tensor]:
+        """Follow images through the model, and return the features behind each stage.
+
+        Args:
+            images: (B, H, W, C), uint8 or float, 0–255, or tokens.
+
+        Returns:
+            "stem" (B, h, w, c) and "encoder" (B, h', w', c'), nothing masked.
+        """
+        inputs = self.normalize(images)
+        stem = self.backbone.stem(inputs, training=False)
+        return {"stem": stem, "encoder": self.backbone(inputs, training=False)}
+
     def depth_of(self, variable: keras.Variable) -> int:
         """Return the number of the block that a weight belongs to: see `Backbone.depth_of`."""
         return self.backbone.depth_of(variable)

@@ -34,13 +34,16 @@ class DenseModel(FineTunedModel):
             recipe's, which crops, mirrors and jitters colors, and nothing without a recipe.
         seed: see `FineTunedModel`.
         neck_width: channels of a simple pyramid's maps.
-        **options: of `ImageModel`.
+        **options: of `BackboneModel`.
 
     Raises:
         ValueError: for arguments out of range.
     """
 
     sees_whole = True
+    # A decoder has more to learn than a classifier's one layer: 120 steps on 68 Blue Marble tiles
+    # came to a mean IoU of 0.22 with the official rate, and to 0.27 with this one.
+    recipe_rate = 5e-3
     # What `fit` takes beside images, as errors name it.
     targets: str
 
@@ -102,7 +105,7 @@ class DenseModel(FineTunedModel):
         """Give `outputs` and the "embedding" (B, D) that `embed` gives, or `raw_outputs` alone.
 
         Args:
-            images: as for `ImageModel.exported`.
+            images: as for `BackboneModel.exported`.
             raw: likewise.
         """
         features = self.features(images)

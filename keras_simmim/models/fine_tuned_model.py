@@ -1,7 +1,7 @@
 """What tasks on pretrained features share: freezing, recipes, names of classes, copies."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import keras
 
@@ -38,6 +38,8 @@ class FineTunedModel(BackboneModel):
     """
 
     num_classes: int
+    # Of `recipe="auto"`, after the warm-up and for 512 images; the official one if None.
+    recipe_rate: ClassVar[float | None] = None
 
     def __init__(
         self,
@@ -122,7 +124,9 @@ class FineTunedModel(BackboneModel):
         recipe = self.recipe
         if not isinstance(recipe, FineTuningRecipe):
             steps, size = steps_and_batch(arguments)
-            recipe = automatic_recipe(self.backbone, steps, size, arguments["epochs"])
+            recipe = automatic_recipe(
+                self.backbone, steps, size, arguments["epochs"], self.recipe_rate
+            )
         self.compile(recipe.optimizer(), by_recipe=True)
 
     # ------------------------------------------------------------ making and saving

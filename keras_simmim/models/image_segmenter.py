@@ -11,6 +11,7 @@ from keras_simmim.backbones import Backbone
 from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.data.target_values import IGNORED_PIXEL
+from keras_simmim.evaluation.segmentation_sheet import segmentation_sheet
 from keras_simmim.heads import Decoder, FCNDecoder, UNetDecoder
 from keras_simmim.models.counted_iou import CountedIoU
 from keras_simmim.models.dense_model import DenseModel
@@ -209,6 +210,10 @@ class ImageSegmenter(DenseModel):
             return ops.cast(ops.argmax(probabilities, axis=-1), "int32")
 
         return np.asarray(self.embedder.of_pixels(classes, as_array(images), batch_size))
+
+    def sheets(self, images: Any, truth: Any = None, scale: int = 1) -> dict[str, np.ndarray]:
+        """Lay out the "segmentation" of images; see `ks.evaluation.segmentation_sheet`."""
+        return {"segmentation": segmentation_sheet(self, images, truth, scale)}
 
     # ------------------------------------------------------------------- training
 

@@ -12,6 +12,7 @@ from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.boxes.non_maximum_suppression import non_maximum_suppression
 from keras_simmim.data.target_values import NO_BOX
+from keras_simmim.evaluation.detection_sheet import detection_sheet
 from keras_simmim.models.boxes import check_boxes
 from keras_simmim.models.dense_model import DenseModel
 from keras_simmim.models.given_data import as_array
@@ -43,7 +44,7 @@ class ObjectDetector(DenseModel):
         score_threshold: score that a box must exceed, 0–1.
         iou_threshold: IoU above which the worse box of a class goes, 0–1.
         seed: of all that is drawn in training, which is a function of (seed, step).
-        **options: `mean` and `std` of `ImageModel`, `neck_width`, the channels of all levels, 128
+        **options: `mean` and `std` of `BackboneModel`, `neck_width`, the channels of all levels, 128
             if not given, and what `keras.Model` takes.
 
     Raises:
@@ -245,6 +246,10 @@ class ObjectDetector(DenseModel):
         return [
             {name: found[name][image][rows] for name in _FOUND} for image, rows in enumerate(kept)
         ]
+
+    def sheets(self, images: Any, truth: Any = None, scale: int = 1) -> dict[str, np.ndarray]:
+        """Lay out the "detection" of objects in images; see `ks.evaluation.detection_sheet`."""
+        return {"detection": detection_sheet(self, images, truth, scale=scale)}
 
     # ------------------------------------------------------------------- training
 

@@ -12,6 +12,7 @@ from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.evaluation.embedding_statistics import embedding_statistics
 from keras_simmim.evaluation.reconstruction import reconstruction
+from keras_simmim.evaluation.reconstruction_sheet import mask_sheet, sheet_of
 from keras_simmim.heads import (
     ClassificationHead,
     ReconstructionHead,
@@ -406,6 +407,24 @@ class SimMIM(BackboneModel):
         if self.backbone.takes_tokens:
             raise ValueError("reconstruct shows images, and this model is one of tokens.")
         return reconstruction(self, images, step)
+
+    def sheets(self, images: Any, truth: Any = None, scale: int = 1) -> dict[str, np.ndarray]:
+        """Lay out "reconstructions" and "masks" of images; see `BackboneModel.sheets`."""
+        if not self.reconstructs or self.backbone.takes_tokens:
+            return {}
+        pictures = self.reconstruct(images)
+        return {
+            "reconstructions": sheet_of(pictures, scale),
+            "masks": mask_sheet(pictures["mask"], scale),
+        }
+
+    def features_by_stage(self, images: Tensor) -> dict[str, Tensor]:
+        """Return also the encoded masked "views", and "aggregated", what a classifier is given."""
+        views = self.masked_pass(self.normalize(images), 0, training=False).encoded
+        found = {**super().features_by_stage(images), "views": views}
+        if self.classifier is not None:
+            found["aggregated"] = self.aggregator(views)
+        return found
 
     # ------------------------------------------------------------------ saving
 

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 
 from keras_simmim.evaluation.neighbor_sheet import neighbor_sheet
-from keras_simmim.evaluation.reconstruction_sheet import reconstruction_sheet
 from keras_simmim.training import callbacks
 from keras_simmim.training.report import write_report
 from keras_simmim.training.resume import Resumed, resume
@@ -82,6 +81,7 @@ class Run:
         save_every: int | None = None,
         pictures: np.ndarray | None = None,
         candidates: np.ndarray | None = None,
+        truth: Any = None,
         evaluators: Sequence[Any] = (),
         others: Sequence[keras.callbacks.Callback] = (),
         **arguments: Any,
@@ -94,8 +94,9 @@ class Run:
             epochs: number of the last epoch.
             initial_epoch: number of epochs that are done.
             save_every: steps between two checkpoints within an epoch; None saves epochs alone.
-            pictures: a few images to watch, and in the end to reconstruct, where the model does.
+            pictures: a few images to watch: what the model makes of them is shown.
             candidates: images among which those most similar to the pictures are shown.
+            truth: masks or boxes of the pictures, to show beside what the model finds.
             evaluators: for `callbacks.Evaluate`, every tenth epoch.
             others: further callbacks.
             **arguments: of `fit`.
@@ -114,7 +115,7 @@ class Run:
         if is_metered:
             watched.append(callbacks.TensorBoard(folder / "logs", self.settings))
             if pictures is not None:
-                watched.append(callbacks.Watch(pictures, folder / "logs", every=5))
+                watched.append(callbacks.Watch(pictures, folder / "logs", 5, truth))
             watched.append(callbacks.Progress(dataset))
         watched += [*others, losses, callbacks.Checkpoint(self.checkpoints, save_every)]
         images = dataset.meter.images if is_metered else 0
@@ -131,7 +132,8 @@ class Run:
         # Renamed when it is whole, as the checkpoints are.
         model.save(folder / ".model.keras")
         os.replace(folder / ".model.keras", folder / "model.keras")
-        self._show(model, pictures, candidates)
+        if pictures is not None:
+            self._show(model, pictures, candidates, truth)
         first, last = losses.first_and_last() if losses.losses else (None, None)
         return {
             "steps": len(losses.losses),
@@ -142,19 +144,19 @@ class Run:
             "loss_last": last,
         }
 
-    def _show(self, model: Any, pictures: np.ndarray | None, candidates: np.ndarray | None) -> None:
+    def _show(
+        self, model: Any, pictures: np.ndarray, candidates: np.ndarray | None, truth: Any
+    ) -> None:
         """Write pictures of what was learned."""
-        sheets = {}
-        if pictures is not None and model.reconstructs:
-            sheets["reconstructions.png"] = reconstruction_sheet(model, pictures, scale=2)
-        if pictures is not None and candidates is not None:
+        sheets = dict(list(model.sheets(pictures, truth, scale=2).items())[:1])
+        if candidates is not None:
             vectors = model.embed(candidates)
             count = min(5, len(candidates))
-            sheets["neighbors.png"] = neighbor_sheet(
+            sheets["neighbors"] = neighbor_sheet(
                 pictures, model.embed(pictures), candidates, vectors, count, scale=2
             )
         for name, sheet in sheets.items():
-            keras.utils.save_img(self.folder / name, sheet, scale=False)
+            keras.utils.save_img(self.folder / f"{name}.png", sheet, scale=False)
 
     def finish(self, summary: Mapping[str, Any]) -> Path:
         """Write the results and the report, and return the report's path."""

@@ -155,19 +155,24 @@ def fine_tuning_recipe(name: str, steps_per_epoch: int, batch_size: int) -> Fine
 
 
 def automatic_recipe(
-    backbone: Any, steps_per_epoch: int, batch_size: int, epochs: int
+    backbone: Any,
+    steps_per_epoch: int,
+    batch_size: int,
+    epochs: int,
+    base_rate: float | None = None,
 ) -> FineTuningRecipe:
     """Return the paper's fine-tuning of a ViT or Swin, for a run of any length and batch.
 
-    The official constants, of which a fifth of the epochs warm up; the base rate of 1.25e-3 is for
-    512 images and follows the square root of the batch, as suits Adam. A backbone without blocks
-    has one rate for all layers.
+    The official constants, of which a fifth of the epochs warm up; the base rate is for 512 images
+    and follows the square root of the batch, as suits Adam. A backbone without blocks has one rate
+    for all layers.
 
     Args:
         backbone: the network to fine-tune.
         steps_per_epoch: batches of an epoch.
         batch_size: images of a batch.
         epochs: passes over the images.
+        base_rate: learning rate after the warm-up, for 512 images; the official 1.25e-3 if None.
 
     Returns:
         A `FineTuningRecipe` named "auto".
@@ -185,7 +190,7 @@ def automatic_recipe(
         image_size=backbone.example_shape[0],
         epochs=epochs,
         warmup_epochs=epochs // 5,
-        base_rate=official.base_rate * less,
+        base_rate=(official.base_rate if base_rate is None else base_rate) * less,
         warmup_rate=official.warmup_rate * less,
         minimum_rate=official.minimum_rate * less,
     )

@@ -44,9 +44,11 @@ def test_a_folder_is_segmented(folder, tmp_path, example):
     data = ("--images", folder / "images", "--masks", folder / "masks", "--classes", 2)
     said = example("segment.py", *data, *common(tmp_path), "--decoder", "fcn", "--share", 0.5)
     assert "pretrained: mean IoU" in said
-    assert "from scratch: mean IoU" in said
-    assert np.asarray(Image.open(tmp_path / "segmentation.png")).shape == (96, 64, 3)
-    keras.saving.load_model(tmp_path / "pretrained.keras")
+    assert "scratch: mean IoU" in said
+    run = tmp_path / "segmenter-pretrained"
+    assert np.asarray(Image.open(run / "segmentation.png")).shape == (192, 128, 3)
+    assert "segmentation.png" in (run / "report.html").read_text(encoding="utf-8")
+    keras.saving.load_model(run / "model.keras")
     again = example(
         "segment.py", *data, *common(tmp_path / "two"), "--model", tmp_path / "pretrained"
     )
@@ -57,7 +59,9 @@ def test_objects_of_a_folder_are_found(folder, tmp_path, example):
     data = ("--data", folder / "images", "--coco", folder / "boxes.json")
     said = example("detect.py", *data, *common(tmp_path), "--detector", "ssd")
     assert "held-out images: mAP" in said
-    assert np.asarray(Image.open(tmp_path / "detection.png")).shape == (64, 64, 3)
+    run = tmp_path / "detector-scratch"
+    assert np.asarray(Image.open(run / "detection.png")).shape == (128, 128, 3)
+    assert "detection.png" in (run / "report.html").read_text(encoding="utf-8")
 
 
 def test_mistakes_are_one_line_and_an_error(tmp_path, refusal):

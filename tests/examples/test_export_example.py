@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from encoded_images import encoded
+from PIL import Image
 from serving_emulator import Rest
 
 import keras_simmim as ks
@@ -57,7 +58,6 @@ def test_a_run_is_exported_asked_and_served(folder, run):
     image, output = folder / "images" / "3.png", folder / "models" / "pets"
     printed = run("export", *common, "--output", output, "--image", image)
     assert f"Exported from {keras.backend.backend()} to {output / '1'}." in printed
-    assert "classes: ['cat' 'dog']" in printed
 
     card = (output / "1" / "README.md").read_text()
     assert "- data: noise\n- seed: 5\n- metrics:\n  - accuracy: 0.75\n" in card
@@ -70,6 +70,34 @@ def test_a_run_is_exported_asked_and_served(folder, run):
     expected = model.predict(next(iter(pixels))[3:4].numpy(), verbose=0)[0]
     for name, probability in zip(("cat", "dog"), expected, strict=True):
         assert f"{name} {probability:.4f}" in told
+        assert f"{name} {probability:.4f}" in printed
+
+
+@pytest.mark.usefixtures("tensorflow_process")
+def test_segmenters_and_detectors_are_exported_and_asked(folder, run):
+    sizes = {"num_classes": 2, "class_names": ["sea", "land"], "neck_width": 8}
+    backbone = ks.backbones.ViT((16, 16, 3), 8, num_layers=1, num_heads=2, hidden_dim=16)
+    models = {
+        "zones": ks.ImageSegmenter(backbone, decoder="fcn", **sizes),
+        "trees": ks.YOLO(backbone, head_width=8, score_threshold=0.0, **sizes),
+    }
+    image, told = folder / "images" / "3.png", {}
+    for name, model in models.items():
+        (folder / name).mkdir()
+        model.save(folder / name / "model.keras")
+        common = ("--data", folder / "images", "--samples", 2, "--image", image)
+        output = folder / "models" / name
+        printed = run("export", "--model", folder / name, "--output", output, *common)
+        with Rest(ks.export.ServedModel(output / "1"), name, 1) as server:
+            options = ("--server", server.address, "--output", folder / "models")
+            told[name] = run("serve_client", image, "--model", name, *options)
+        assert told[name].partition(": ")[2] in printed
+    path = folder / "models" / "3-classes.png"
+    assert told["zones"] == f"{image}: {path}, with 0 sea, 1 land\n"
+    pixels = ks.data.image_folder(folder / "images", 16, 10, labels=None, training=False)
+    expected = models["zones"].segment(next(iter(pixels))[3:4].numpy())[0]
+    assert (np.asarray(Image.open(path)) == expected).mean() > 0.98
+    assert told["trees"].startswith(f"{image}: 20 × 20 pixels, ")
 
 
 def test_mistakes_are_one_line(folder, run):

@@ -32,11 +32,41 @@ class Served:
         }
 
 
+class Segmented:
+    """What an export of a segmenter answers: the image's own file as the class map."""
+
+    def predict(self, image_bytes, signature=None):
+        return {
+            "class_map_bytes": np.array(image_bytes, object),
+            "classes": np.array([[b"sea", "Küste".encode()]] * len(image_bytes), object),
+        }
+
+
+class Detected:
+    """What an export of a detector answers: a cat, a dog that may be none, and padding."""
+
+    def predict(self, image_bytes, signature=None):
+        count = len(image_bytes)
+        boxes = np.float32([[1, 2, 30.6, 40], [5, 6, 7, 8], [0, 0, 0, 0]])
+        return {
+            "boxes": np.tile(boxes, (count, 1, 1)),
+            "scores": np.tile(np.float32([0.75, 0.25, 0]), (count, 1)),
+            "labels": np.tile(np.int32([0, 1, -1]), (count, 1)),
+            "names": np.array([[b"cat", b"dog", b""]] * count, object),
+            "size": np.tile(np.int32([48, 64]), (count, 1)),
+        }
+
+
 SERVERS = {
-    "rest": (lambda: Rest(Served(), "cells", 3), ()),
-    "grpc": (lambda: Grpc(Served(), "cells", 3, as_content=False), ("--grpc",)),
-    "grpc content": (lambda: Grpc(Served(), "cells", 3, as_content=True), ("--grpc",)),
+    "rest": (Rest, {}, ()),
+    "grpc": (Grpc, {"as_content": False}, ("--grpc",)),
+    "grpc content": (Grpc, {"as_content": True}, ("--grpc",)),
 }
+
+
+def of(served):
+    """An export on each of the servers."""
+    return [(served, server) for server in SERVERS]
 
 
 @pytest.fixture
@@ -50,9 +80,10 @@ def ask(request, monkeypatch, capsys, tmp_path):
         pixels = np.full((9, 7, 3), level, "uint8")
         (tmp_path / f"{name}.png").write_bytes(encoded(pixels, "PNG"))
     (tmp_path / "text.png").write_text("no image")
-    make, flags = SERVERS[request.param]
+    served, server = request.param
+    make, options, flags = SERVERS[server]
 
-    with make() as server:
+    with make(served(), "cells", 3, **options) as server:
 
         def run(*arguments):
             command = ["serve_client.py", *arguments, "--server", server.address, *flags]
@@ -63,7 +94,7 @@ def ask(request, monkeypatch, capsys, tmp_path):
         yield run
 
 
-@pytest.mark.parametrize("ask", SERVERS, indirect=True)
+@pytest.mark.parametrize("ask", of(Served), indirect=True, ids=SERVERS)
 def test_classes_and_embeddings_come_back(ask, tmp_path):
     files = [tmp_path / "dark.png", tmp_path / "light.png"]
     printed = ask(*files, "--model", "cells")
@@ -75,7 +106,25 @@ def test_classes_and_embeddings_come_back(ask, tmp_path):
     assert "light.png: embedding of 5 numbers: 0.8000 0.8000 0.8000 0.8000 …" in printed
 
 
-@pytest.mark.parametrize("ask", SERVERS, indirect=True)
+@pytest.mark.parametrize("ask", of(Segmented), indirect=True, ids=SERVERS)
+def test_class_maps_are_written(ask, tmp_path):
+    files = [tmp_path / "dark.png", tmp_path / "light.png"]
+    printed = ask(*files, "--model", "cells", "--output", tmp_path / "maps")
+    for file, line in zip(files, printed.splitlines(), strict=True):
+        written = tmp_path / "maps" / f"{file.stem}-classes.png"
+        assert line == f"{file}: {written}, with 0 sea, 1 Küste"
+        assert written.read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("ask", of(Detected), indirect=True, ids=SERVERS)
+def test_boxes_are_printed(ask, tmp_path):
+    file = tmp_path / "dark.png"
+    cat, dog = "  cat 0.7500 at 1, 2, 31, 40", "  dog 0.2500 at 5, 6, 7, 8"
+    assert ask(file, "--model", "cells").splitlines() == [f"{file}: 64 × 48 pixels, 1 boxes", cat]
+    assert ask(file, "--model", "cells", "--score", 0).splitlines()[1:] == [cat, dog]
+
+
+@pytest.mark.parametrize("ask", of(Served), indirect=True, ids=SERVERS)
 def test_errors_are_one_line(ask, tmp_path):
     for arguments, message in (
         ((tmp_path / "text.png", "--model", "cells"), "not a JPEG or PNG image"),

@@ -163,6 +163,9 @@ def test_a_recipe_freezes_and_rates_by_layer():
     names = [w.path for w in model.backbone.trainable_variables]
     assert {model.depth_of(w) for w in model.backbone.trainable_variables} == {3}, names
     model.fit(images, masks, epochs=2, batch_size=4, verbose=0)
+    # Four times the classifiers' rate: there is more that is new.
+    rate = model.optimizer._learning_rate.base_rate
+    np.testing.assert_allclose(rate, 5e-3 * (4 / 512) ** 0.5)
     assert model.mean == (50.0,) * 3
     for one, other in zip(before, pretrained.backbone.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -249,11 +249,33 @@ def test_mixed_precision(kind, precision):
     assert (boxes.dtype, scores.dtype) == (ops.zeros(1, "float32").dtype,) * 2
 
 
+def test_a_map_finer_than_all_levels_learns_nothing_and_does_no_harm():
+    images, truth = data()
+    backbone = ks.backbones.Swin(
+        (32, 48, 3), 2, hidden_dim=8, depths=(1, 1), num_heads=(1, 2), window_size=4
+    )
+    detector = small(backbone=backbone)
+    detector.compile(keras.optimizers.SGD(1e-3))
+    assert detector.map_strides[0] == 2
+    assert detector.level_strides[0] == 4
+    before = [ops.convert_to_numpy(weight) for weight in detector.neck.trainable_weights]
+    history = detector.fit(images, truth, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    changed = [
+        bool(np.any(old != ops.convert_to_numpy(weight)))
+        for old, weight in zip(before, detector.neck.trainable_weights, strict=True)
+    ]
+    assert changed == [False] * 2 + [True] * (len(changed) - 2)
+
+
 def test_a_recipe_needs_no_compile():
     images, truth = data()
     detector = ks.YOLO.from_pretrained(vit(), num_classes=2, recipe="auto", **WIDTHS)
     detector.fit(images, truth, batch_size=2, epochs=2, verbose=0)
     assert detector.by_recipe
+    # A batch of 512 has a rate of 5e-3, and others the square root of their share of it.
+    rate = detector.optimizer._learning_rate.base_rate
+    np.testing.assert_allclose(rate, 5e-3 * (2 / 512) ** 0.5)
     assert np.isfinite(detector.evaluate(images, truth, verbose=0)).all()
 
 

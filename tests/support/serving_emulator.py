@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
@@ -19,7 +20,7 @@ def as_json(name, value):
     """An output as the server writes it: base64 where its name says that it is binary."""
     if name.endswith("_bytes"):
         return [{"b64": base64.b64encode(contents).decode()} for contents in value]
-    return value.astype(str).tolist() if value.dtype == object else value.tolist()
+    return np.vectorize(bytes.decode)(value).tolist() if value.dtype == object else value.tolist()
 
 
 class Rest:
@@ -99,7 +100,8 @@ class Grpc(prediction_service_pb2_grpc.PredictionServiceServicer):
             tensor = tf.make_tensor_proto(value)
             if value.dtype != object and not self.as_content:
                 tensor.ClearField("tensor_content")
-                tensor.float_val.extend(value.flatten().tolist())
+                numbers = tensor.int_val if value.dtype == np.int32 else tensor.float_val
+                numbers.extend(value.flatten().tolist())
             response.outputs[key].CopyFrom(tensor)
         return response
 

@@ -8,8 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import keras_simmim as ks
-from keras_simmim.evaluation.features_by_stage import features_by_stage
-from keras_simmim.training.callbacks.watch import mask_sheet
+from keras_simmim.evaluation.reconstruction_sheet import mask_sheet
 
 callbacks = ks.training.callbacks
 
@@ -113,7 +112,7 @@ def test_watch_shows_every_view_and_every_stage(images):
     assert (sheet.shape, sheet.dtype) == ((2 * 16, 3 * 24, 1), "uint8")
     expected = model.reconstruct(images[:3])["mask"]
     np.testing.assert_array_equal(sheet[16:, 24:48, 0], 255 * expected[1, 1])
-    found = features_by_stage(model, keras.ops.convert_to_tensor(images[:3]))
+    found = model.features_by_stage(keras.ops.convert_to_tensor(images[:3]))
     assert set(found) == {"stem", "encoder", "views", "aggregated"}
     assert tuple(found["views"].shape) == (3, 2, *backbone.feature_shape)
     assert tuple(found["aggregated"].shape) == (3, *backbone.feature_shape)

@@ -24,8 +24,11 @@ class TrainStep:
             measured = self.measure(data, training=True)
             loss, batch_size = measured.losses["loss"]
             scaled_loss = self.optimizer.scale_loss(loss / replicas)
+        # Of TensorFlow's variables: it cannot make the zeros of one of Keras that is not used.
         gradients = tape.gradient(
-            scaled_loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            scaled_loss,
+            [weight.value for weight in weights],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         summed, total = gradients, loss
         if replicas > 1:

@@ -18,8 +18,12 @@ TITLES = {
     "classification_loss": "Classification loss",
     "ranking_loss": "Loss of the blocks' ranking",
     "accuracy": "Accuracy on the training labels",
+    "mean_iou": "Mean IoU",
+    "pixel_accuracy": "Share of pixels with their true class",
+    "mAP": "mAP",
+    "mAP50": "mAP50",
 }
-ORDER = ("knn_accuracy", "probe_accuracy", *TITLES)
+ORDER = ("knn_accuracy", "probe_accuracy", "mean_iou", "mAP50", *TITLES)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def charts_of(files: RunFiles) -> list[Chart]:
     charts = [Chart("Loss of every step", "step", {"loss": files.losses})] if files.losses else []
     if not files.losses and "loss" in columns:
         charts = [Chart("Loss", "epoch", {"loss": files.curve("loss")})]
-    modalities = [
+    parts = [
         name
         for name in numbers
         if name.endswith("_loss") and name not in TITLES and name != "reconstruction_loss"
@@ -60,10 +64,10 @@ def charts_of(files: RunFiles) -> list[Chart]:
         "Accuracy of kNN and probes": [
             name for name in numbers if name.startswith(("knn_", "probe_"))
         ],
-        "Losses by modality": modalities if len(modalities) > 1 else [],
+        "Parts of the loss": parts if len(parts) > 1 else [],
     }
     # With one modality its loss is the reconstruction's, and with nothing else the whole.
-    used = {*modalities, "reconstruction_loss"}
+    used = {*parts, "reconstruction_loss"}
     for title, names in grouped.items():
         used |= set(names)
         if names:

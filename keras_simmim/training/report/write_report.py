@@ -19,6 +19,19 @@ CAPTIONS = {
     "what the network saw and what it filled in.",
     "neighbors.png": "Images, and behind the gap in each row those that the network finds most "
     "similar.",
+    "segmentation.png": "Held-out images. First row: the images. Then their true classes and those "
+    "that the network gives every pixel, as colors.",
+    "detection.png": "Held-out images. First row: their true boxes. Then those that the network "
+    "finds, in the colors of their classes.",
+}
+
+
+# What tells most about a model, as shares.
+MEASURES = {
+    "knn_accuracy": "kNN",
+    "probe_accuracy": "linear probe",
+    "mean_iou": "mean IoU",
+    "mAP50": "mAP50",
 }
 
 
@@ -86,7 +99,7 @@ def _page(name: str, files: RunFiles) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(name)} · keras_simmim</title><style>{style}</style></head><body><main>"
-        f'<header><p class="kind">keras_simmim · pretraining</p><h1>{escape(name)}</h1>'
+        f'<header><p class="kind">keras_simmim</p><h1>{escape(name)}</h1>'
         f'<p class="line">{line}</p></header>{"".join(sections)}</main></body></html>\n'
     )
 
@@ -105,8 +118,9 @@ def _tiles(files: RunFiles) -> str:
         tenth = max(1, len(values) // 10)
         first, last = statistics.fmean(values[:tenth]), statistics.fmean(values[-tenth:])
         tiles.append(("loss, first and last tenth", f"{first:.3g} → {last:.3g}"))
-    for name, title in (("knn_accuracy", "kNN"), ("probe_accuracy", "linear probe")):
-        if curve := files.curve(name):
+    for name, title in MEASURES.items():
+        if name in files.evaluated:
+            curve = files.curve(name)
             change = f"{curve[0][1]:.1%} → {curve[-1][1]:.1%}"
             tiles.append((f"{title}, before and after", change))
     # The first epoch has the compilation in it.
