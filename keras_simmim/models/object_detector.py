@@ -44,8 +44,8 @@ class ObjectDetector(DenseModel):
         score_threshold: score that a box must exceed, 0–1.
         iou_threshold: IoU above which the worse box of a class goes, 0–1.
         seed: of all that is drawn in training, which is a function of (seed, step).
-        **options: `mean` and `std` of `BackboneModel`, `neck_width`, the channels of all levels, 128
-            if not given, and what `keras.Model` takes.
+        **options: `mean` and `std` of `BackboneModel`, `neck_width`, the channels of all levels,
+            128 if not given, and what `keras.Model` takes.
 
     Raises:
         ValueError: for arguments out of range.

@@ -29,7 +29,7 @@ def rounds(count=200):
 def trained():
     recommender = make()
     recommender.compile(keras.optimizers.AdamW(2e-2))
-    recommender.fit(rounds(), epochs=20, batch_size=100, verbose=0)
+    recommender.fit(rounds(400), epochs=30, batch_size=100, verbose=0)
     return recommender
 
 

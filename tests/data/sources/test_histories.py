@@ -76,6 +76,26 @@ def test_by_hand():
     assert all_of(cut).tolist() == [[2, 6], [3, 4]]
 
 
+@pytest.mark.parametrize("stride", [1, 3, 4])
+def test_a_stride_shows_earlier_items_in_rows_of_their_own(stride):
+    users, items, times, _ = interactions(2)
+    dataset = data.histories(users, items, times, 5, 8, held_out=2, stride=stride, training=False)
+    expected, names = [], []
+    for user, part in by_user(users, items, times).items():
+        if len(part) < 2:
+            continue
+        shown = part[:-2] if len(part) >= 4 else part
+        stops = [len(shown)]
+        while stops[-1] > 5:
+            stops.append(stops[-1] - stride)
+        expected += [row(shown[:stop], 5) for stop in reversed(stops)]
+        names += [user] * len(stops)
+    assert len(expected) > len(set(names))
+    np.testing.assert_array_equal(all_of(dataset), np.array(expected)[..., 0])
+    assert dataset.users.tolist() == names
+    assert (dataset.truncated, dataset.example_count) == (0, len(expected))
+
+
 def test_a_resumed_run_repeats_the_uninterrupted_one():
     users, items, times, features = interactions()
 
@@ -173,9 +193,11 @@ def test_interactions_that_do_not_fit_are_refused(function, arguments, message):
 def test_numbers_out_of_range_are_named():
     for arguments, message in (
         ({"length": 1}, "length must be at least 2, got 1"),
+        ({"length": 3, "stride": 3}, "stride must be below length=3, got 3"),
+        ({"stride": 0}, "stride must be at least 1, got 0"),
         ({"held_out": -1}, "held_out must be at least 0, got -1"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"batch_size": 4, "drop_remainder": True}, "would drop all 1 users"),
+        ({"batch_size": 4, "drop_remainder": True}, "would drop all 1 rows"),
     ):
         with pytest.raises(ValueError, match=message):
             data.histories([1, 1, 1], [1, 2, 3], [1, 2, 3], **arguments)
