@@ -95,6 +95,7 @@ def test_what_stands_at_padding_changes_nothing_to_the_last_bit(jit):
     assert np.all(found[valid == 0] == 0)
 
 
+@pytest.mark.fast_on("torch", "tensorflow")
 def test_the_same_text_at_another_length_and_on_the_other_side_of_its_padding():
     backbone = transformer()
     short = TOKENS[[0, 1, 3]]

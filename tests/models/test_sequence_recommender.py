@@ -7,6 +7,8 @@ from keras import ops
 
 import keras_simmim as ks
 
+pytestmark = pytest.mark.fast_on("torch", "jax")
+
 
 def make(**options):
     keras.utils.set_random_seed(0)

@@ -6,6 +6,8 @@ import pytest
 
 import keras_simmim as ks
 
+pytestmark = pytest.mark.fast_on("torch", "tensorflow")
+
 TEXTS = ["so good", "very good", "so bad", "not bad at", "bad", "good", "it is good", "bad bad"] * 4
 LABELS = np.array([1, 1, 0, 0, 0, 1, 1, 0] * 4)
 
