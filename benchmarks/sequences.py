@@ -234,11 +234,12 @@ def table() -> str:
             for arm in TEXT_ARMS
         }
         both = sorted(set(these["pretrained"]) & set(these["from scratch"]))
-        if not both:
+        if not chosen:
             continue
         cells = [interval(list(these[arm].values())) if these[arm] else "" for arm in TEXT_ARMS]
         gains = [these["pretrained"][seed] - these["from scratch"][seed] for seed in both]
-        lines.append(f"| {budget} | {' | '.join(cells)} | {interval(gains)} | {len(both)} |")
+        gain, seeds = interval(gains) if both else "", len({row["seed"] for row in chosen})
+        lines.append(f"| {budget} | {' | '.join(cells)} | {gain} | {seeds} |")
     names = ("HR@10", "NDCG@10", "MRR", "HR@10 with seen", "NDCG@10 with seen")
     lines += ["", f"| what recommends | {' | '.join(names)} | s | seeds |", "|---" * 8 + "|"]
     of_items = [row for row in found if row["question"] == "recommend"]
