@@ -34,7 +34,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--columns", nargs=3, default=("user", "item", "time"), metavar="NAME")
     parser.add_argument("--length", type=int, default=50, help="items that count of a history")
     parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--output", type=Path, help="default: runs/recommend-<time>")
     parser.add_argument("--seed", type=int, default=0)
