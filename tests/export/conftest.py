@@ -77,7 +77,7 @@ def detector(kind, **sizes):
     return model
 
 
-@keras.saving.register_keras_serializable("tests")
+@keras.saving.register_keras_serializable("tests.export")
 def letters(text):
     """The ids of the letters of a text."""
     return [ord(letter) for letter in text]

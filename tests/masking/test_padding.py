@@ -47,6 +47,7 @@ def test_without_padding_masks_are_those_that_know_of_none():
     np.testing.assert_array_equal(hidden_by(masking, valid_of([12] * 3), 5), expected)
 
 
+@pytest.mark.fast_on("torch", "tensorflow")
 def test_a_span_counts_if_anything_of_it_is_there():
     hidden = hidden_by(ks.masking.SpatialMasking(0.5, 4), valid_of([3, 5, 12]))[:, 0, :, 0]
     assert hidden.sum(1).tolist() == [1, 1, 2]
@@ -54,6 +55,7 @@ def test_a_span_counts_if_anything_of_it_is_there():
     assert hidden[1, 2] == 0
 
 
+@pytest.mark.fast_on("torch", "tensorflow")
 def test_rounds_and_modalities_are_shared_out_by_the_real_length():
     fields = [ks.masking.Field(index, 2) for index in range(2)]
     rounds = ks.masking.Rounds((0.25, 0.5), iterations=2)
@@ -66,6 +68,7 @@ def test_rounds_and_modalities_are_shared_out_by_the_real_length():
         assert np.all(row.sum(-1) <= 1)
 
 
+@pytest.mark.fast_on("torch", "tensorflow")
 @pytest.mark.parametrize("draw", [ks.masking.LearnedDraw(seed=3), ks.masking.SoftDraw()])
 def test_draws_that_look_at_features_do_not_look_at_padding(draw):
     ratio = None if draw.is_soft else 0.5
@@ -80,6 +83,7 @@ def test_draws_that_look_at_features_do_not_look_at_padding(draw):
     assert np.all((found[:, 0, :, 0] > 0) <= (blocks > 0))
 
 
+@pytest.mark.fast_on("torch", "tensorflow")
 def test_the_last_item_of_a_share_of_the_sequences():
     masking = ks.masking.MaskGenerator(
         [ks.masking.Spatial()], ks.masking.LastDraw(0.5, seed=3), 0.4, block_size=1
@@ -94,6 +98,7 @@ def test_the_last_item_of_a_share_of_the_sequences():
     assert np.all(hidden[counts == 0] == 0)
 
 
+@pytest.mark.fast_on("torch", "tensorflow")
 @pytest.mark.parametrize(("kept", "swapped"), [(0.5, 0.0), (0.0, 0.5), (0.2, 0.3)])
 def test_some_hidden_positions_show_themselves_or_another_example(kept, swapped):
     masking = ks.masking.SpatialMasking(0.5, 1, seed=5, kept=kept, swapped=swapped)

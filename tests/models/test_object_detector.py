@@ -181,9 +181,8 @@ def test_images_without_boxes_teach_too(kind):
         assert detector.predict(images, verbose=0)["scores"].mean() < before
 
 
-@pytest.mark.parametrize(
-    "kind", [KINDS[0], *(pytest.param(kind, marks=pytest.mark.long) for kind in KINDS[1:])]
-)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.long
 def test_it_trains_and_comes_back(kind, tmp_path):
     detector, (images, truth) = small(kind, frozen=True, score_threshold=0.002), data()
     frozen = detector.backbone.get_weights()

@@ -7,7 +7,7 @@ from keras import ops
 
 import keras_simmim as ks
 
-pytestmark = pytest.mark.fast_on("torch", "jax")
+pytestmark = pytest.mark.fast_on("torch")
 
 
 def make(**options):

@@ -60,6 +60,7 @@ def test_the_loss_is_the_entropy_of_hidden_tokens_each_alike():
     np.testing.assert_allclose(found["loss"], found["token_loss"], 1e-6)
 
 
+@pytest.mark.fast_on("torch", "tensorflow")
 def test_the_head_is_a_layer_a_norm_and_the_table_itself():
     model = make()
     head, features = model.head, np.random.default_rng(0).normal(size=(3, 8)).astype("float32")
@@ -77,6 +78,7 @@ def test_the_head_is_a_layer_a_norm_and_the_table_itself():
     assert "table" not in names
 
 
+@pytest.mark.fast_on("torch", "tensorflow")
 def test_hidden_tokens_are_told_from_a_sample_with_the_correction():
     model = make(objectives=[ks.objectives.HiddenTokens(sampled=4)])
     tokens = tokens_of()
@@ -97,6 +99,7 @@ def test_hidden_tokens_are_told_from_a_sample_with_the_correction():
     np.testing.assert_allclose(found["token_loss"], np.mean(losses), 1e-4)
 
 
+@pytest.mark.fast_on("torch", "tensorflow")
 def test_fields_that_are_hidden_apart_have_losses_that_are_added():
     fields = [ks.masking.Field(index, 2) for index in range(2)]
     masks = ks.masking.MaskGenerator(fields, ks.masking.RandomDraw(3), 0.5, block_size=1)
@@ -180,6 +183,7 @@ def test_texts_need_a_tokenizer_and_fit_keeps_that_of_its_data():
     assert classifier.tokenizer is model.tokenizer
 
 
+@pytest.mark.fast_on("torch", "tensorflow")
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [

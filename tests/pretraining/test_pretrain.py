@@ -92,6 +92,7 @@ def test_arrays(shape, capsys):
     assert [each.name for each in model.objectives] == ["agreement"]
 
 
+@pytest.mark.long
 def test_a_folder_of_many_sizes_with_broken_files(tmp_path, capsys):
     sizes = [(16 + 3 * index, 40 - index) for index in range(9)]
     write_folder(tmp_path / "images", sizes)

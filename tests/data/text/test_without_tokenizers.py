@@ -38,6 +38,7 @@ assert as_tokenizer(tokenizer) is tokenizer and tokenizer.json == '{"model": {}}
 """
 
 
+@pytest.mark.long
 def test_what_a_model_holds_opens_in_another_process():
     tokenizer = ks.data.Tokenizer('{"model": {}}')
     saved = json.dumps(keras.saving.serialize_keras_object(tokenizer))
