@@ -60,6 +60,10 @@ class DenseModel(FineTunedModel):
         **options: Any,
     ) -> None:
         super().__init__(backbone, num_classes, class_names, frozen, recipe, seed, **options)
+        if backbone.takes_tokens:
+            raise ValueError(
+                f"backbone must be one of images, got {type(backbone).__name__}, one of tokens."
+            )
         if augmentation is not None and not isinstance(augmentation, JointCrops):
             raise ValueError(
                 f"augmentation must be a ks.training.JointCrops or None, got {augmentation!r}."

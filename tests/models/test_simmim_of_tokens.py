@@ -222,3 +222,5 @@ def test_arguments_that_are_for_images():
         model.reconstruct(np.ones((1, 4), int))
     with pytest.raises(ValueError, match="backbone must be one of images"):
         ks.ImageClassifier(backbone, 2)
+    with pytest.raises(ValueError, match="backbone must be one of images"):
+        ks.ImageSegmenter(backbone, 2)
