@@ -11,6 +11,7 @@ from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.masking import Field, LastDraw, MaskGenerator, Spatial
 from keras_simmim.models.newest_items import newest_items
 from keras_simmim.models.simmim import SimMIM
+from keras_simmim.models.token_inputs import padded
 
 # Scores of so many histories and items are held at a time: 256 MB of float32.
 _SCORES = 1 << 26
@@ -258,12 +259,8 @@ class SequenceRecommender(SimMIM):
     def _with_place(self, histories: Any) -> np.ndarray:
         """Put the newest items of each history in front of a row, with a place behind them."""
         shape = self.backbone.example_shape
-        rows = self._rows(histories)
-        tokens = np.zeros((len(rows), *shape), "int32")
-        for index, row in enumerate(rows):
-            kept = row[-(shape[0] - 1) :]
-            tokens[index, : len(kept)] = kept
-        return tokens
+        newest = [row[max(len(row) - shape[0] + 1, 0) :] for row in self._rows(histories)]
+        return padded(newest, shape)
 
     # ------------------------------------------------------------------- training
 
@@ -308,8 +305,5 @@ class SequenceRecommender(SimMIM):
             ends = np.concatenate(
                 [ends[:, None], np.zeros((len(ends), shape[1] - 1), ends.dtype)], axis=1
             )
-        tokens = np.zeros((len(rows), *shape), "int32")
-        for index, (row, end) in enumerate(zip(rows, ends, strict=True)):
-            whole = np.concatenate([row, end[None]])[-shape[0] :]
-            tokens[index, : len(whole)] = whole
-        return tokens
+        pairs = zip(rows, ends, strict=True)
+        return padded([np.concatenate([row, end[None]]) for row, end in pairs], shape)

@@ -241,6 +241,8 @@ class SimMIM(BackboneModel):
                 know their positions then.
         """
         generator = self.mask_generator if mask_generator is None else mask_generator
+        if weights is None:
+            weights = ops.ones((ops.shape(pixels)[0],), dtype="float32")
         valid = self.backbone.valid(pixels)
         found = masked_views(self, generator, pixels, step, training, valid)
         if mask_generator is None:
@@ -266,7 +268,7 @@ class SimMIM(BackboneModel):
             encoded=split_views(encoded, generator.views),
             prediction=prediction,
             labels=labels,
-            weights=_ones(pixels) if weights is None else weights,
+            weights=weights,
             step=step,
             positions=found.visible.positions,
             lost=lost,
@@ -483,11 +485,6 @@ def _labels_beside(x: Any, y: Any, sample_weight: Any) -> Any:
     if y is None and sample_weight is not None and hasattr(x, "__len__"):
         return np.full(len(x), -1, "int32")
     return y
-
-
-def _ones(inputs: Tensor) -> Tensor:
-    """Give 1 for each example, float32 (B,)."""
-    return ops.ones_like(ops.cast(ops.reshape(inputs, (ops.shape(inputs)[0], -1))[:, 0], "float32"))
 
 
 def _build(layer: keras.layers.Layer, input_shape: Shape) -> None:
