@@ -276,6 +276,9 @@ class SequenceRecommender(SimMIM):
         if arguments["y"] is not None:
             arguments["x"] = self.with_targets(arguments["x"], arguments["y"])
             arguments["y"] = None
+        validation_data = arguments["validation_data"]
+        if isinstance(validation_data, tuple | list) and len(validation_data) == 2:
+            arguments["validation_data"] = (self.with_targets(*validation_data),)
         super().before_fit(arguments)
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:

@@ -89,6 +89,12 @@ def test_targets_stand_behind_their_histories():
     assert found.tolist() == [[1, 2, 7, 0, 0, 0], [2, 3, 4, 5, 6, 8]]
     recommender.fit([[1, 2], [3, 4]], np.array([3, 5]), verbose=0)
     assert np.isfinite(recommender.evaluate([[1, 2]], np.array([3]), verbose=0)).all()
+    # Also of validation, where a history of nothing but its target loses just that.
+    held_out = ([[], []], np.array([5, 6]))
+    logs = recommender.fit([[1, 2]], np.array([3]), validation_data=held_out, verbose=0).history
+    found = recommender.evaluate(*held_out, verbose=0, return_dict=True)
+    assert logs["val_token_loss"][0] == pytest.approx(found["token_loss"], rel=1e-5)
+    assert logs["val_token_loss"][0] > 0
 
 
 @pytest.mark.fast_on("torch")
