@@ -23,7 +23,7 @@ SHELL := bash
 train: $(VENV)/.train
 	$(BIN)/python examples/train.py
 
-# test-long takes half an hour more.
+# test-long takes much longer.
 test: lint $(BACKENDS:%=test-%)
 
 test-long: $(BACKENDS:%=test-long-%)
