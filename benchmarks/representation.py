@@ -39,7 +39,7 @@ SECONDS = {"screen": 180, "decide": 120}
 BATCH = {"screen": 128, "decide": 64}
 TUNING_STEPS = 200
 TUNING_RATE = 3e-4
-TUNED = ("10 a class", "100")
+TUNED = ("10 a class", "100", "400", "all")
 
 
 def spatial(views: int = 1, seed: int = 0) -> m.MaskGenerator:
