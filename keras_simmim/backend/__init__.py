@@ -7,6 +7,7 @@ The folders `tensorflow`, `jax` and `torch` hold the same modules, and here one 
     kernels       what the backend computes in one piece
     memory        what becomes of the memory that a step frees
     devices       what is computed on, and which part of a batch is this replica's
+    processes     which of several processes this is
     random_state  the generator that the backend keeps for itself
 """
 
@@ -19,6 +20,7 @@ match keras.backend.backend():
             kernels,
             memory,
             optimizer,
+            processes,
             random_state,
             step,
         )
@@ -28,6 +30,7 @@ match keras.backend.backend():
             kernels,
             memory,
             optimizer,
+            processes,
             random_state,
             step,
         )
@@ -37,6 +40,7 @@ match keras.backend.backend():
             kernels,
             memory,
             optimizer,
+            processes,
             random_state,
             step,
         )
@@ -48,4 +52,4 @@ match keras.backend.backend():
 
 memory.keep_freed_memory()
 
-__all__ = ["devices", "kernels", "memory", "optimizer", "random_state", "step"]
+__all__ = ["devices", "kernels", "memory", "optimizer", "processes", "random_state", "step"]
