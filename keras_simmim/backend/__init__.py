@@ -8,6 +8,7 @@ The folders `tensorflow`, `jax` and `torch` hold the same modules, and here one 
     memory        what becomes of the memory that a step frees
     devices       what is computed on, and which part of a batch is this replica's
     processes     which of several processes this is
+    distribution  how several devices and processes begin
     random_state  the generator that the backend keeps for itself
 """
 
@@ -17,6 +18,7 @@ match keras.backend.backend():
     case "tensorflow":
         from keras_simmim.backend.tensorflow import (
             devices,
+            distribution,
             kernels,
             memory,
             optimizer,
@@ -27,6 +29,7 @@ match keras.backend.backend():
     case "jax":
         from keras_simmim.backend.jax import (  # type: ignore[no-redef]
             devices,
+            distribution,
             kernels,
             memory,
             optimizer,
@@ -37,6 +40,7 @@ match keras.backend.backend():
     case "torch":
         from keras_simmim.backend.torch import (  # type: ignore[no-redef]
             devices,
+            distribution,
             kernels,
             memory,
             optimizer,
@@ -52,4 +56,13 @@ match keras.backend.backend():
 
 memory.keep_freed_memory()
 
-__all__ = ["devices", "kernels", "memory", "optimizer", "processes", "random_state", "step"]
+__all__ = [
+    "devices",
+    "distribution",
+    "kernels",
+    "memory",
+    "optimizer",
+    "processes",
+    "random_state",
+    "step",
+]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_simmim.backend import distribution
 from keras_simmim.evaluation.hidden_errors import HiddenErrors
 from keras_simmim.evaluation.reconstruction import check_reconstructs
 from keras_simmim.layers.fitting_images import check_sizes
@@ -78,7 +79,8 @@ def anomaly_map(
             network = HiddenErrors(model, modality, count, check_seed(seed))
             for first in firsts[counts == count].tolist():
                 network.first.assign(first)
-                maps += network.predict(pictures, batch_size=batch_size, verbose=0)
+                with distribution.whole_batches():
+                    maps += network.predict(pictures, batch_size=batch_size, verbose=0)
     maps /= len(generator.modalities)
     return {"maps": maps, "scores": _scores(maps)}
 

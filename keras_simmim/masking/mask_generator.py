@@ -346,7 +346,9 @@ class MaskGenerator(keras.layers.Layer):
             prediction: (B, V, H, W, C) normalized pixels.
             hidden: (B, V, h, w, M), from `draw`.
         """
-        return self.rank_by(tensor, self.block_errors(target, prediction), hidden)
+        errors = self.block_errors(target, prediction)
+        sums, pairs = self.ranking_losses(tensor, errors, hidden)
+        return ops.sum(sums) / (ops.sum(pairs) + 1e-5)
 
     def block_errors(self, target: Tensor, prediction: Tensor) -> Tensor:
         """Measure how wrong the prediction of each block is, by modality: (B, V, h, w, M).
@@ -358,15 +360,20 @@ class MaskGenerator(keras.layers.Layer):
         error = self._split(prediction) - self._split(target)
         return ops.stack([modality.block_errors(error) for modality in self.modalities], axis=-1)
 
-    def rank_by(self, tensor: Tensor, errors: Tensor, hidden: Tensor) -> Tensor:
-        """Measure how well the draw ranked blocks whose errors are known: a scalar.
+    def ranking_losses(
+        self, tensor: Tensor, errors: Tensor, hidden: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Measure how well the draw ranked blocks whose errors are known.
 
         Args:
             tensor: what was masked.
             errors: (B, V, h, w, M).
             hidden: (B, V, h, w, M), from `draw`.
+
+        Returns:
+            float32 (B,), the sum over the pairs of each image, and (B,), their number.
         """
-        return self.block_draw.ranking_loss(self._as_map(tensor), errors, hidden, self.grid)
+        return self.block_draw.ranking_losses(self._as_map(tensor), errors, hidden, self.grid)
 
     def _replace(self, tensor: Tensor, hidden: Tensor, fillings: list[Tensor | None]) -> Tensor:
         """Hide, with a filling for each modality: a (C,) vector or split into blocks."""

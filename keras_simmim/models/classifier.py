@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.heads import ClassificationHead
 from keras_simmim.models.fine_tuned_model import FineTunedModel
@@ -97,11 +98,14 @@ class Classifier(FineTunedModel):
             targets = targets + self.label_smoothing * (spread - targets)
         logits = self.logits(images, training)
         entropy = -ops.sum(targets * ops.log_softmax(logits), axis=-1)
-        loss = ops.mean(entropy) + sum(self.losses)
         hits = ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == labels, "float32")
         batch_size = ops.cast(ops.shape(labels)[0], "float32")
+        # Images of all replicas count alike.
+        share = devices.mean_over_replicas(batch_size)
+        loss = ops.sum(entropy) / share + sum(self.losses)
+        accuracy = ops.sum(hits) / share
         return Measured(
-            losses={"loss": (loss, batch_size), "accuracy": (ops.mean(hits), batch_size)},
+            losses={"loss": (loss, batch_size), "accuracy": (accuracy, batch_size)},
             outputs={"probabilities": ops.softmax(logits)},
             targets={"probabilities": labels},
             weights={"probabilities": ops.ones_like(entropy)},

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_simmim.backend import distribution
 from keras_simmim.backend.types import Tensor
 
 
@@ -99,7 +100,7 @@ def _predicted(model: keras.Model, images: Any, batch_size: int | None) -> Any:
         # Keras has no outputs then, and fails.
         empty = [np.zeros((0, *output.shape[1:]), output.dtype) for output in model.outputs]
         return empty if len(empty) > 1 else empty[0]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), distribution.whole_batches():
         # Keras takes the end of data of unknown size for an interruption.
         warnings.filterwarnings("ignore", "Your input ran out of data")
         return model.predict(images, batch_size=batch_size, verbose=0)

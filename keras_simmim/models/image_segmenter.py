@@ -185,7 +185,7 @@ class ImageSegmenter(DenseModel):
         if self.dice_weight:
             loss = loss + self.dice_weight * dice_loss(probabilities, truth, counts)
         hits = ops.cast(ops.cast(ops.argmax(scores, -1), "int32") == truth, "float32")
-        accuracy = ops.divide_no_nan(ops.sum(hits * counts), total)
+        accuracy = ops.sum(hits * counts) / share
         return Measured(
             losses={"loss": (loss, total), "pixel_accuracy": (accuracy, total)},
             outputs={"probabilities": probabilities},

@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_simmim.aggregation import MeanAggregation
 from keras_simmim.backbones import Backbone
+from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.evaluation.embedding_statistics import embedding_statistics
 from keras_simmim.evaluation.reconstruction import reconstruction
@@ -347,7 +348,8 @@ class SimMIM(BackboneModel):
         batch_size = ops.cast(ops.shape(pixels)[0], "float32")
         if self.embedding_metrics:
             features = self.backbone.with_valid(ops.mean(found.encoded, axis=1), found.valid)
-            statistics = embedding_statistics(self.backbone.pool(features))
+            embeddings = devices.all_examples(self.backbone.pool(features))
+            statistics = embedding_statistics(embeddings)
             losses |= {name: (value, batch_size) for name, value in statistics.items()}
         return Measured({"loss": (total, batch_size), **losses}, outputs={}, targets={}, weights={})
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.heads.projector import Projector
 from keras_simmim.masking.draws.draw import check_seed
@@ -23,8 +24,8 @@ class Agreement(Objective):
     """Measure how well views of one image agree, in a space into which they are projected.
 
     The mean of each view's visible positions is projected by a perceptron, and the projections of
-    partners are compared. A statistic of the batch; under `tf.distribute` one of each replica's
-    images. Batch norms in the projector follow each micro-batch where gradients are accumulated.
+    partners are compared. A statistic of the batch, of all replicas' images. Batch norms in the
+    projector follow each micro-batch where gradients are accumulated.
 
     Args:
         loss: "lejepa": (1 − balance)·mean (z − z̄)² over partners, and balance times how far the
@@ -122,8 +123,9 @@ class Agreement(Objective):
         crops, views = masked_pass.crops, masked_pass.encoded.shape[1]
         if crops < self.least_crops:
             return {}
-        means = visible_means(masked_pass, self.mask_generator)
-        counted = masked_pass.counted()
+        # All replicas project what all of them encoded: so do the batch norms see all of it.
+        means = devices.all_examples(visible_means(masked_pass, self.mask_generator))
+        counted = devices.all_examples(masked_pass.counted())
         projections = self.projector(
             ops.reshape(means, (-1, means.shape[-1])),
             training=training,

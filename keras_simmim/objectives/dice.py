@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_simmim.backend import devices
 from keras_simmim.backend.types import Tensor
 
 
@@ -32,9 +33,10 @@ def dice_loss(probabilities: Tensor, masks: Tensor, counts: Tensor) -> Tensor:
     truth = ops.cast(ops.expand_dims(masks, -1) == classes, "float32")
     weights = ops.expand_dims(counts, -1)
     axes = (0, 1, 2)
-    sizes = ops.sum(truth * weights, axes)
-    both = ops.sum(probabilities * truth * weights, axes)
-    either = ops.sum(probabilities * weights, axes) + sizes
+    # The overlap is that of all replicas' images.
+    sums = [ops.sum(part * weights, axes) for part in (truth, probabilities * truth, probabilities)]
+    sizes, both, chances = ops.unstack(devices.sum_over_replicas(ops.stack(sums)))
+    either = chances + sizes
     present = ops.cast(sizes > 0, "float32")
     losses = present * (1.0 - ops.divide_no_nan(2.0 * both, either))
     return ops.divide_no_nan(ops.sum(losses), ops.sum(present))

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.layers.hashing import hash_words
 from keras_simmim.layers.take_rows import take_rows
@@ -133,11 +134,13 @@ class HiddenTokens(Objective):
             _, loss, hits = found[0]
             return {f"{self.name}_loss": loss, f"{self.name}_accuracy": hits}
         # The sum of the fields' means, counted as often as tokens are.
-        total = sum(
-            each.values * ops.divide_no_nan(each.counts, each.total) for _, each, _ in found
+        totals = [devices.mean_over_replicas(each.total) for _, each, _ in found]
+        summed = sum(
+            each.values * ops.divide_no_nan(each.counts, total)
+            for (_, each, _), total in zip(found, totals, strict=True)
         )
         tokens = found[0][1].total
-        measures[f"{self.name}_loss"] = Measure(total * tokens, ops.ones_like(total), tokens)
+        measures[f"{self.name}_loss"] = Measure(summed * totals[0], ops.ones_like(summed), tokens)
         measures[f"{self.name}_accuracy"] = found[0][2]
         for field, loss, _ in found:
             measures[f"{self.name}_{self.fields[field]}_loss"] = loss

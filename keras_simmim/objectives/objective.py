@@ -5,6 +5,7 @@ from typing import NamedTuple, Self
 import keras
 from keras import ops
 
+from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.objectives.masked_pass import MaskedPass
 from keras_simmim.objectives.parts import Parts
@@ -17,7 +18,8 @@ class Measure(NamedTuple):
         values: float32 (B,).
         counts: float32 (B,).
         total: float32 scalar that the sum of values times counts is divided by: the batch size
-            where every example counts alike, or the sum of the counts.
+            where every example counts alike, or the sum of the counts. Of several replicas it is
+            that of this one's examples.
     """
 
     values: Tensor
@@ -25,8 +27,12 @@ class Measure(NamedTuple):
     total: Tensor
 
     def mean(self) -> Tensor:
-        """Average the values over the batch: a scalar, 0 where nothing counts."""
-        return ops.divide_no_nan(ops.sum(self.values * self.counts), self.total)
+        """Average the values over the batch: a scalar, 0 where nothing counts.
+
+        Of several replicas, each has a share, of which the mean over them is that of the batch.
+        """
+        total = devices.mean_over_replicas(self.total)
+        return ops.divide_no_nan(ops.sum(self.values * self.counts), total)
 
 
 class Objective:
@@ -43,7 +49,8 @@ class Objective:
         ValueError: for a weight below 0.
 
     One that `is_batch_statistic` gives the same value for every example: weights of examples then
-    do no more than leave some out, and batches that are accumulated do not see each other.
+    do no more than leave some out, and batches that are accumulated do not see each other. It is
+    one of all replicas' examples if it is measured on what `devices.all_examples` gives.
 
     Example:
     ```python

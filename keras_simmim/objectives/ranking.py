@@ -1,7 +1,9 @@
 """Teach the masks which blocks are hard to predict."""
 
+from keras import ops
+
 from keras_simmim.objectives.masked_pass import MaskedPass
-from keras_simmim.objectives.objective import Measure, Objective, same_for_all
+from keras_simmim.objectives.objective import Measure, Objective
 from keras_simmim.objectives.parts import Parts
 
 
@@ -31,5 +33,7 @@ class Ranking(Objective):
     def measure(self, masked_pass: MaskedPass, training: bool) -> dict[str, Measure]:
         """Measure the ranks that the masks gave to what they hid."""
         errors = self.taught.block_errors(masked_pass)
-        loss = self.mask_generator.rank_by(masked_pass.masked, errors, masked_pass.hidden)
-        return {"ranking_loss": same_for_all(loss, masked_pass)}
+        generator = self.mask_generator
+        sums, pairs = generator.ranking_losses(masked_pass.masked, errors, masked_pass.hidden)
+        total = ops.sum(pairs) + 1e-5
+        return {"ranking_loss": Measure(ops.divide_no_nan(sums, pairs), pairs, total)}

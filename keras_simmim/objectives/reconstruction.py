@@ -104,7 +104,9 @@ class Reconstruction(Objective):
             nothing = ops.zeros_like(prediction)
             sizes = self.mask_generator.hidden_loss(target, nothing, hidden, squared)
             means = ops.stack([ops.mean(size) for size in sizes.values()])
-            counts = ops.any(masked_pass.weights > 0)
+            # Images count alike, on replicas that have any.
+            images = ops.cast(ops.shape(target)[0], "float32")
+            counts = images * ops.cast(ops.any(masked_pass.weights > 0), "float32")
             scales = self.scale(means, training=training, counts=counts)
             parts = {name: loss / scales[index] for index, (name, loss) in enumerate(parts.items())}
         total = ops.cast(ops.shape(target)[0], "float32")

@@ -65,7 +65,8 @@ class RunningScale(keras.layers.Layer):
         Args:
             values: (M,), positive.
             training: whether to follow the values.
-            counts: scalar, 0 for values that are those of no image, on this replica.
+            counts: scalar, how much these values of one replica count beside the others'; 0 for
+                those of no image.
         """
         values, counts = ops.stop_gradient(ops.cast(values, "float32")), ops.cast(counts, "float32")
         share = devices.mean_over_replicas(counts)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_simmim.backend import devices
 from keras_simmim.backend.types import Tensor
 from keras_simmim.objectives.masked_pass import MaskedPass
 from keras_simmim.objectives.objective import Measure, Objective, same_for_all
@@ -16,8 +17,8 @@ class Uniformity(Objective):
 
     The mean of (fᵢᵀfⱼ)² over pairs i ≠ j of images, where fᵢ is the mean of image i's encoded
     visible positions, of length 1. Of several views, each is compared with the same view of other
-    images, and the mean over views counts. A statistic of the batch, 0 for one image. Under
-    `tf.distribute` it is one of each replica's images.
+    images, and the mean over views counts. A statistic of the batch, of all replicas' images, 0
+    for one image.
 
     Args:
         weight: factor of the loss in the model's, at least 0.
@@ -56,8 +57,8 @@ class Uniformity(Objective):
 
     def measure(self, masked_pass: MaskedPass, training: bool) -> dict[str, Measure]:
         """Measure the images of a batch that count at all."""
-        means = visible_means(masked_pass, self.mask_generator)
-        loss = uniformity(means, masked_pass.counted())
+        means = devices.all_examples(visible_means(masked_pass, self.mask_generator))
+        loss = uniformity(means, devices.all_examples(masked_pass.counted()))
         return {f"{self.name}_loss": same_for_all(loss, masked_pass)}
 
 

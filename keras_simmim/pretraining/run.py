@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_simmim.backend import processes
 from keras_simmim.evaluation.neighbor_sheet import neighbor_sheet
 from keras_simmim.training import callbacks
 from keras_simmim.training.report import write_report
@@ -19,6 +20,8 @@ from keras_simmim.training.run_record import record_run
 
 class Run:
     """Keep a run in a folder: its record, losses, curves, checkpoints, model and report.
+
+    Of several processes that train together, the first one writes, and all see the folder.
 
     Args:
         folder: of the run; it is made.
@@ -59,7 +62,10 @@ class Run:
                         f"{name}: the run in {self.folder} was begun with {begun.get(name)!r}, got "
                         f"{now[name]!r}; choose another folder for another run."
                     )
-        record_run(record, settings)
+        if processes.index() == 0:
+            record_run(record, settings)
+        # The record must be there before another process looks for it.
+        processes.wait()
         self.settings = dict(settings)
         self.started = time.time()
 
@@ -129,9 +135,10 @@ class Run:
             **arguments,
         )
         seconds = time.time() - started
-        # Renamed when it is whole, as the checkpoints are.
-        model.save(folder / ".model.keras")
-        os.replace(folder / ".model.keras", folder / "model.keras")
+        if processes.index() == 0:
+            # Renamed when it is whole, as the checkpoints are.
+            model.save(folder / ".model.keras")
+            os.replace(folder / ".model.keras", folder / "model.keras")
         if pictures is not None:
             self._show(model, pictures, candidates, truth)
         first, last = losses.first_and_last() if losses.losses else (None, None)
@@ -155,11 +162,14 @@ class Run:
             sheets["neighbors"] = neighbor_sheet(
                 pictures, model.embed(pictures), candidates, vectors, count, scale=2
             )
-        for name, sheet in sheets.items():
+        for name, sheet in sheets.items() if processes.index() == 0 else ():
             keras.utils.save_img(self.folder / f"{name}.png", sheet, scale=False)
 
     def finish(self, summary: Mapping[str, Any]) -> Path:
         """Write the results and the report, and return the report's path."""
-        text = json.dumps(dict(summary), indent=2)
-        (self.folder / "summary.json").write_text(text, encoding="utf-8")
-        return write_report(self.folder)
+        if processes.index() == 0:
+            text = json.dumps(dict(summary), indent=2)
+            (self.folder / "summary.json").write_text(text, encoding="utf-8")
+            write_report(self.folder)
+        processes.wait()
+        return self.folder / "report.html"

@@ -3,6 +3,7 @@
 from keras_simmim.training import callbacks
 from keras_simmim.training.augmentation import Augmentation
 from keras_simmim.training.crops import Crops
+from keras_simmim.training.distribute import Distribution, distribute
 from keras_simmim.training.fine_tuning_recipe import FineTuningRecipe, fine_tuning_recipe
 from keras_simmim.training.joint_crops import JointCrops
 from keras_simmim.training.measured import Measured
@@ -17,6 +18,7 @@ from keras_simmim.training.warmup_milestones import WarmupMilestones
 __all__ = [
     "Augmentation",
     "Crops",
+    "Distribution",
     "FineTuningRecipe",
     "JointCrops",
     "Measured",
@@ -26,6 +28,7 @@ __all__ = [
     "WarmupCosine",
     "WarmupMilestones",
     "callbacks",
+    "distribute",
     "fine_tuning_recipe",
     "pretraining_recipe",
     "record_run",

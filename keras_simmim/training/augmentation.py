@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.layers.hashing import hash_words
 from keras_simmim.training.color_jitter import jitter_colors
@@ -129,19 +130,25 @@ class Augmentation(keras.layers.Layer):
             images = self._rand_augment(images)
         if self.eraser is not None:
             images = self.eraser(images, training=True)
-        mixed = [
-            layer({"images": images, "labels": targets}, training=True)
-            for layer in (self.mixer, self.cutter)
-            if layer is not None
-        ]
-        if not mixed:
+        mixers = [layer for layer in (self.mixer, self.cutter) if layer is not None]
+        if not mixers:
             return images, targets
+        # Images are mixed with any of the whole batch, on whichever replica they are.
+        whole = {
+            "images": devices.all_examples(images),
+            "labels": devices.all_examples(targets),
+        }
+        mixed = [layer(whole, training=True) for layer in mixers]
         chosen = mixed[-1]
         if len(mixed) == 2:
             word = ops.bitwise_and(hash_words([self.seed, step, len(mixed)]), 2**24 - 1)
             cuts = ops.cast(word, "float32") * 2.0**-24 < self.cutmix_share
             chosen = {name: ops.where(cuts, mixed[1][name], mixed[0][name]) for name in chosen}
-        return chosen["images"], chosen["labels"]
+        count = ops.shape(images)[0]
+        images, targets = (
+            devices.own_examples(chosen[name], count) for name in ("images", "labels")
+        )
+        return images, targets
 
     def _rand_augment(self, images: Tensor) -> Tensor:
         """Apply Keras' RandAugment, to gray images as to color images that happen to be gray.

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from keras_simmim.backend import processes
+
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
 
 class TensorBoardWriter:
     """Append numbers, pictures, histograms and texts to a TensorBoard log directory.
+
+    Of several processes that train together, the first one writes.
 
     Args:
         log_dir: directory of the run, such as "…/logs/train".
@@ -43,7 +47,8 @@ class TensorBoardWriter:
             raise ImportError(
                 "TensorBoard's logs need the package tensorboard: pip install tensorboard"
             ) from error
-        self._writer = EventFileWriter(os.fspath(log_dir))
+        is_first = processes.index() == 0
+        self._writer = EventFileWriter(os.fspath(log_dir)) if is_first else None
 
     def picture(self, tag: str, picture: np.ndarray, step: int) -> None:
         """Add a uint8 picture (H, W, 1 or 3)."""
@@ -80,14 +85,17 @@ class TensorBoardWriter:
 
     def flush(self) -> None:
         """Write what is pending."""
-        self._writer.flush()
+        if self._writer is not None:
+            self._writer.flush()
 
     def close(self) -> None:
         """Write what is pending and close the file."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def _add(self, summary: "Summary", step: int) -> None:
         """Add what is to be shown at a step."""
         from tensorboard.compat.proto.event_pb2 import Event
 
-        self._writer.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+        if self._writer is not None:
+            self._writer.add_event(Event(wall_time=time.time(), step=step, summary=summary))

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_simmim.backend import kernels, step
+from keras_simmim.backend import devices, kernels, processes, step
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.training.callbacks.empty_means import EmptyMeans
 from keras_simmim.training.callbacks.save_last import SaveLast
@@ -15,6 +15,7 @@ from keras_simmim.training.callbacks.seed_steps import SeedSteps
 from keras_simmim.training.callbacks.stop_when_skipping import StopWhenSkipping
 from keras_simmim.training.class_weight import check_class_weight
 from keras_simmim.training.going_on import unfinished_epoch
+from keras_simmim.training.joined_processes import join_processes
 from keras_simmim.training.measured import Measured
 from keras_simmim.training.run_state import RunState
 from keras_simmim.training.selective_adamw import take_depths
@@ -143,12 +144,15 @@ class TrainedModel(step.TrainStep, keras.Model):
         def unless_skipped(value: Tensor) -> Tensor:
             return value if finite is None else ops.where(finite, value, ops.zeros_like(value))
 
+        trackers = [each for each in self.trackers if each.name in measured.losses]
+        pairs = [measured.losses[tracker.name] for tracker in trackers]
+        # What replicas measured are shares, of which the mean is the whole.
+        rows = [ops.stack([ops.cast(part, "float32") for part in pair]) for pair in pairs]
+        whole = unless_skipped(devices.mean_over_replicas(ops.stack(rows)))
         logs = {}
-        for tracker in self.trackers:
-            if tracker.name in measured.losses:
-                value, weight = map(unless_skipped, measured.losses[tracker.name])
-                tracker.update_state(value, sample_weight=weight)
-                logs[tracker.name] = tracker.result()
+        for index, tracker in enumerate(trackers):
+            tracker.update_state(whole[index, 0], sample_weight=whole[index, 1])
+            logs[tracker.name] = tracker.result()
         counted = ops.convert_to_tensor(self.trackers[0].count) > 0
 
         def unless_empty(value: Tensor) -> Tensor:
@@ -308,6 +312,7 @@ class TrainedModel(step.TrainStep, keras.Model):
         self.before_fit(arguments)
         self._assert_compile_called("fit")
         self._take_class_weight(class_weight)
+        join_processes(self, arguments)
         # A run that may not go on here may do so elsewhere.
         unfinished = unfinished_epoch(self.resumed, arguments)
         self.resumed = None
@@ -315,12 +320,16 @@ class TrainedModel(step.TrainStep, keras.Model):
         self.saves = None
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             given = keras.tree.flatten(callbacks or [])
+            if processes.index():
+                given = [each for each in given if not getattr(each, "for_first_process", False)]
             before = [EmptyMeans(given), unfinished, SeedSteps()]
             arguments["callbacks"] = [*before, *given, guard, SaveLast(given)]
             self.saves = []
         self._begin_averages()
         history = super().fit(**arguments)
         guard.raise_if_stopped()
+        # What the first process wrote is there when any of them goes on.
+        processes.wait()
         return history
 
     def train_on_batch(

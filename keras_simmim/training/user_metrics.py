@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_simmim.backend import devices
 from keras_simmim.backend.types import Tensor
 from keras_simmim.training.measured import Measured
 
@@ -46,11 +47,17 @@ class UserMetrics:
         """
         logs = {}
         for output, metrics in self.by_output.items():
-            for metric in metrics:
-                metric.update_state(
+            if not metrics:
+                continue
+            targets, outputs, weights = map(
+                devices.examples_of_metrics,
+                (
                     measured.targets[output],
                     unless_skipped(measured.outputs[output]),
-                    sample_weight=unless_skipped(measured.weights[output]),
-                )
+                    unless_skipped(measured.weights[output]),
+                ),
+            )
+            for metric in metrics:
+                metric.update_state(targets, outputs, sample_weight=weights)
                 logs[metric.name] = metric.result()
         return logs

@@ -19,3 +19,23 @@ def first_example(batch_size: Tensor | int) -> int:
 def mean_over_replicas(value: Tensor) -> Tensor:
     """Return the tensor: a sharded array is one batch to the program, not several replicas."""
     return value
+
+
+def sum_over_replicas(value: Tensor) -> Tensor:
+    """Return the tensor: a sharded array is one batch to the program, not several replicas."""
+    return value
+
+
+def all_examples(value: Tensor) -> Tensor:
+    """Return the tensor: a sharded array has the rows of all devices."""
+    return value
+
+
+def own_examples(value: Tensor, batch_size: Tensor | int) -> Tensor:
+    """Return the tensor: a sharded array is one batch to the program, not several replicas."""
+    return value
+
+
+def examples_of_metrics(value: Tensor) -> Tensor:
+    """Return what a metric is given: a sharded array has the rows of all devices."""
+    return value

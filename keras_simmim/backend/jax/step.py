@@ -8,6 +8,7 @@ import jax
 import keras
 
 from keras_simmim.backend.gradients import poisoned_unless
+from keras_simmim.backend.jax import distribution
 from keras_simmim.backend.jax.kernels import total_norm
 from keras_simmim.backend.types import Tensor
 
@@ -20,6 +21,7 @@ class TrainStep:
     ) -> tuple[dict[str, Tensor], tuple[Sequence[Tensor], ...]]:
         """Take one optimizer step on a batch, unless it is not finite; return logs and state."""
         trainable, non_trainable, optimizer, metrics = state
+        data = distribution.shared(data)
         names = {id(variable): index for index, variable in enumerate(self.non_trainable_variables)}
         before = [non_trainable[names[id(variable)]] for variable in self.kept_variables]
         (_, (measured, scale, non_trainable)), gradients = jax.value_and_grad(
@@ -59,6 +61,7 @@ class TrainStep:
     ) -> tuple[dict[str, Tensor], tuple[Sequence[Tensor], ...]]:
         """Measure a batch; return the logs and the new state."""
         trainable, non_trainable, metrics = state
+        data = distribution.shared(data)
         with self._stateless(trainable, non_trainable) as scope:
             measured = self.measure(data, training=False)
         non_trainable = _values(scope, self.non_trainable_variables)
@@ -67,17 +70,19 @@ class TrainStep:
 
     def fit(self: Any, *arguments: Any, **options: Any) -> Any:
         """Train; an error, or an interruption by the user, leaves the weights in the model."""
-        with self._keeping_weights():
+        data = arguments[0] if arguments else options.get("x")
+        parts = distribution.batches_of(data, options.get("batch_size"))
+        with self._keeping_weights(), parts:
             return super().fit(*arguments, **options)  # type: ignore[misc]
 
     def evaluate(self: Any, *arguments: Any, **options: Any) -> Any:
         """Evaluate; an error leaves the weights in the model."""
-        with self._keeping_weights():
+        with self._keeping_weights(), distribution.whole_batches():
             return super().evaluate(*arguments, **options)  # type: ignore[misc]
 
     def predict(self: Any, *arguments: Any, **options: Any) -> Any:
         """Predict; an error leaves the weights in the model."""
-        with self._keeping_weights():
+        with self._keeping_weights(), distribution.whole_batches():
             return super().predict(*arguments, **options)  # type: ignore[misc]
 
     @contextlib.contextmanager

@@ -1,5 +1,8 @@
 """Which of several processes this is, on TensorFlow: the workers of `tf.distribute`."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -14,6 +17,25 @@ def index() -> int:
     resolver = tf.distribute.get_strategy().cluster_resolver
     cluster = _cluster()
     return _workers(cluster).index((resolver.task_type, resolver.task_id)) if cluster else 0
+
+
+def gathered(numbers: Sequence[int]) -> list[list[int]]:
+    """Return the numbers that each process has, below 2³¹; all must ask."""
+    if count() == 1:
+        return [list(numbers)]
+    strategy = tf.distribute.get_strategy()
+    rows = strategy.run(lambda: tf.constant([list(numbers)], tf.int32))
+    each = len(strategy.extended.worker_devices)
+    return strategy.gather(rows, axis=0).numpy()[::each].tolist()
+
+
+def wait() -> None:
+    """Wait until all processes are here."""
+    gathered([0])
+
+
+def share_weights(variables: Sequence[Any]) -> None:
+    """Do nothing: the strategy gives all workers the first values that worker 0 has."""
 
 
 def _cluster() -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ import keras
 import torch
 
 from keras_simmim.backend.gradients import poisoned_unless
+from keras_simmim.backend.torch import devices, processes
 from keras_simmim.backend.torch.kernels import total_norm
 from keras_simmim.backend.types import Tensor
 
@@ -16,6 +17,10 @@ class TrainStep:
 
     def train_step(self: Any, data: Any) -> dict[str, Tensor]:
         """Take one optimizer step on a batch, unless it is not finite, and return the logs."""
+        with devices.taking_a_step(len(keras.tree.flatten(data)[0])):
+            return self._train_step(data)
+
+    def _train_step(self: Any, data: Any) -> dict[str, Tensor]:
         weights = self.trainable_weights
         before = [variable.value.detach().clone() for variable in self.kept_variables]
         self.zero_grad()
@@ -27,6 +32,7 @@ class TrainStep:
                 torch.zeros_like(weight.value) if weight.value.grad is None else weight.value.grad
                 for weight in weights
             ]
+            loss, *gradients = self._averaged(loss, gradients)
             norm = total_norm(gradients) / self.optimizer.scale_loss(torch.ones_like(loss))
             finite = torch.isfinite(norm) & torch.isfinite(loss)
             # A loss-scaling optimizer must see what it is to skip.
@@ -39,10 +45,21 @@ class TrainStep:
             measured.losses["gradient_norm"] = (norm, batch_size)
             return self.update_metrics(measured, finite) | self.skipped_log()
 
+    def _averaged(self: Any, loss: Tensor, gradients: list[Any]) -> list[Any]:
+        """Average loss and gradients over processes, and with them what else followed a batch."""
+        if processes.count() == 1:
+            return [loss, *gradients]
+        followed = [each for each in self.kept_variables if "float" in each.dtype]
+        averages = devices.averaged([loss, *gradients, *(each.value for each in followed)])
+        found = averages[: 1 + len(gradients)]
+        for variable, value in zip(followed, averages[len(found) :], strict=True):
+            variable.assign(value)
+        return found
+
     def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
         """Return `function(*arguments)`; JAX compiles it first."""
         return function(*arguments)
 
     def test_step(self: Any, data: Any) -> dict[str, Tensor]:
-        """Measure a batch and return the logs."""
+        """Measure a batch, without the other processes, and return the logs."""
         return self.update_metrics(self.measure(data, training=False))

@@ -105,16 +105,19 @@ class Draw:
         hidden = ops.cast(ops.reshape(hidden, (-1, *grid, *losses.shape[1:])), "float32")
         return ops.transpose(hidden, (0, 3, 1, 2, 4))
 
-    def ranking_loss(
+    def ranking_losses(
         self, tensor: Tensor, errors: Tensor, hidden: Tensor, grid: tuple[int, int]
-    ) -> Tensor:
-        """Measure how well the scorer ranked the blocks, where `has_ranking_loss`: a scalar.
+    ) -> tuple[Tensor, Tensor]:
+        """Measure how well the scorer ranked pairs of blocks, where `has_ranking_loss`.
 
         Args:
             tensor: what was masked, (B, H, W, C).
             errors: how wrong the prediction of each block is, (B, V, h, w, M).
             hidden: (B, V, h, w, M), from `hidden`.
             grid: numbers h, w of blocks.
+
+        Returns:
+            float32 (B,), the sum over the pairs of each image, and (B,), their number.
         """
         raise NotImplementedError
 

@@ -109,10 +109,10 @@ class LearnedDraw(Draw):
         # The value is that of `hidden`; visible blocks, whose pixels nobody predicts, stay out.
         return hidden * (1 + (ops.stop_gradient(chance) - chance))
 
-    def ranking_loss(
+    def ranking_losses(
         self, tensor: Tensor, errors: Tensor, hidden: Tensor, grid: tuple[int, int]
-    ) -> Tensor:
-        """Average −log σ(sᵢ − sⱼ) over pairs of hidden blocks of which i had the larger loss.
+    ) -> tuple[Tensor, Tensor]:
+        """Sum −log σ(sᵢ − sⱼ) over pairs of hidden blocks of which i had the larger loss.
 
         Blocks are compared within a view and a modality. The scores are the standardized ones:
         free to grow, they would overstate an order that changes as the network learns.
@@ -122,6 +122,9 @@ class LearnedDraw(Draw):
             errors: how wrong the prediction of each block is, (B, V, h, w, M).
             hidden: (B, V, h, w, M), from `hidden`.
             grid: numbers h, w of blocks.
+
+        Returns:
+            float32 (B,), the sum of each image, and (B,), its number of pairs.
         """
         _, views, _, _, modalities = hidden.shape
         shape = (-1, views * modalities, grid[0] * grid[1])
@@ -133,7 +136,8 @@ class LearnedDraw(Draw):
         difference = scores[..., :, None] - scores[..., None, :]
         harder = ops.cast(errors[..., :, None] > errors[..., None, :], "float32")
         pairs = harder * mask[..., :, None] * mask[..., None, :]
-        return ops.sum(pairs * ops.softplus(-difference)) / (ops.sum(pairs) + 1e-5)
+        axes = (1, 2, 3)
+        return ops.sum(pairs * ops.softplus(-difference), axes), ops.sum(pairs, axes)
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""

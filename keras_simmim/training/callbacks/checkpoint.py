@@ -48,6 +48,9 @@ class Checkpoint(keras.callbacks.Callback):
     ```
     """
 
+    # Of several processes the first one writes.
+    for_first_process = True
+
     def __init__(
         self, directory: str | os.PathLike[str], every: int | None = None, keep: int = 3
     ) -> None:

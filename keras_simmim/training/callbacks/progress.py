@@ -50,6 +50,9 @@ class Progress(keras.callbacks.Callback):
     # training does not wait for the losses of each step, unless another callback does.
     async_safe = True
 
+    # Of several processes the first one writes.
+    for_first_process = True
+
     def __init__(self, dataset: Any, show: Sequence[str] = ("loss", "knn_accuracy")) -> None:
         super().__init__()
         self.meter = meter_of(dataset)

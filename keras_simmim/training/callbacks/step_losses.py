@@ -36,6 +36,9 @@ class StepLosses(keras.callbacks.Callback):
     ```
     """
 
+    # Of several processes the first one writes.
+    for_first_process = True
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__()
         self.path = Path(path)

@@ -1,0 +1,122 @@
+"""What `fit` sees to where several processes train together: one model, one set of data."""
+
+import zlib
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_simmim.backend import distribution, processes
+from keras_simmim.backend.types import Config
+from keras_simmim.data.pipeline.origin import origin
+
+
+def join_processes(model: Any, arguments: Config) -> None:
+    """Let a `fit` of this process be one of all: its part of the data, and the first's weights.
+
+    Args:
+        model: compiled.
+        arguments: of `fit`, by name; arrays become this process' part of each batch.
+
+    Raises:
+        ValueError: for another model or other data than another process has, data of `ks.data`
+            that are not cut, or a batch size that does not divide.
+    """
+    distribution.check_model(model)
+    count, index = processes.count(), processes.index()
+    if count == 1:
+        return
+    x, size = arguments["x"], arguments["batch_size"] or 32
+    content = 0
+    if isinstance(x, np.ndarray):
+        parts = [arguments.pop(name, None) for name in ("x", "y", "sample_weight")]
+        arguments |= {"y": None, "sample_weight": None, "batch_size": None}
+        content = _checksum([part for part in parts if part is not None])
+        if size % count:
+            raise ValueError(f"batch_size must divide by {count} processes, got {size}.")
+        arguments["x"] = x = OwnRows(parts, size, bool(arguments["shuffle"]), index, count)
+        arguments["shuffle"] = False
+    shards = origin(x, "shards")
+    if shards is not None and shards != count:
+        raise ValueError(
+            f"x must be cut for {count} processes, got a data set of {shards}: make it after "
+            "ks.training.distribute(), or with shard= and shards=."
+        )
+    batches = _length(x)
+    shapes = [f"{each.path} {tuple(each.shape)}" for each in model.variables]
+    own = [zlib.crc32("\n".join(shapes).encode()) >> 1, content, batches]
+    for other, theirs in enumerate(processes.gathered(own)):
+        for what, mine, his in zip(("model", "x", "batches of x"), own, theirs, strict=True):
+            if mine != his:
+                raise ValueError(
+                    f"{what} must be the same in all processes, but process {other} has others "
+                    f"than process {index}: {his} and {mine} (checksums, or how many)."
+                )
+    processes.share_weights([*model.variables, *model.optimizer.variables])
+    arguments["x"] = distribution.own_batches(x)
+    if index:
+        arguments["verbose"] = 0
+
+
+class OwnRows(keras.utils.PyDataset):
+    """Give one process' rows of each batch of arrays, in the same order in all processes.
+
+    The incomplete last batch is left out, unless it is the only one.
+
+    Args:
+        arrays: images, labels and weights, the last ones None where there are none.
+        batch_size: rows of a batch of all processes.
+        shuffles: whether every epoch has an order of its own.
+        index: of this process.
+        count: of processes.
+    """
+
+    def __init__(
+        self, arrays: list[Any], batch_size: int, shuffles: bool, index: int, count: int
+    ) -> None:
+        super().__init__()
+        while arrays[-1] is None:
+            arrays = arrays[:-1]
+        self.arrays = [None if each is None else np.asarray(each) for each in arrays]
+        self.rows = len(self.arrays[0])
+        self.batch_size, self.shuffles = batch_size, shuffles
+        self.index, self.count = index, count
+        self.epoch = 0
+        self._order()
+
+    def __len__(self) -> int:
+        """Count the batches of an epoch."""
+        return max(self.rows // self.batch_size, 1)
+
+    def __getitem__(self, number: int) -> Any:
+        """Give this process' part of a batch."""
+        chosen = self.order[number * self.batch_size : (number + 1) * self.batch_size]
+        first, last = (len(chosen) * part // self.count for part in (self.index, self.index + 1))
+        chosen = chosen[first:last]
+        parts = tuple(None if each is None else each[chosen] for each in self.arrays)
+        return parts if len(parts) > 1 else parts[0]
+
+    def on_epoch_end(self) -> None:
+        """Take the next epoch's order."""
+        self.epoch += 1
+        self._order()
+
+    def _order(self) -> None:
+        self.order = np.arange(self.rows)
+        if self.shuffles:
+            np.random.default_rng([0, self.epoch]).shuffle(self.order)
+
+
+def _checksum(arrays: list[Any]) -> int:
+    """Sum up arrays in a number below 2³¹."""
+    total = 0
+    for array in arrays:
+        total = zlib.crc32(np.ascontiguousarray(array), total)
+    return total >> 1
+
+
+def _length(data: Any) -> int:
+    """Count the batches of an epoch; −1 where that is not known."""
+    if hasattr(data, "element_spec"):
+        return max(int(data.cardinality()), -1)
+    return len(data) if hasattr(data, "__len__") else -1
