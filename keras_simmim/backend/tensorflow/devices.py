@@ -45,7 +45,11 @@ def sum_over_replicas(value: Tensor) -> Tensor:
 def all_examples(value: Tensor) -> Tensor:
     """Put the rows of all replicas behind each other; gradients find their way back."""
     context = _replicas()
-    return value if context is None else context.all_gather(value, axis=0)
+    if context is None:
+        return value
+    gathered = context.all_gather(value, axis=0)
+    # How many there are is not known before, but all else is.
+    return tf.ensure_shape(gathered, (None, *value.shape[1:]))
 
 
 def own_examples(value: Tensor, batch_size: Tensor | int) -> Tensor:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_simmim.backend.gradients import poisoned_unless
+from keras_simmim.backend.tensorflow import processes
 from keras_simmim.backend.tensorflow.kernels import never_empty, total_norm
 from keras_simmim.backend.types import Tensor
 
@@ -30,6 +31,8 @@ class TrainStep:
             [weight.value for weight in weights],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
+        # Rows of a table that were used several times count once in a norm.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         summed, total = gradients, loss
         if replicas > 1:
             context = tf.distribute.get_replica_context()
@@ -37,10 +40,24 @@ class TrainStep:
             total = context.all_reduce(tf.distribute.ReduceOp.SUM, loss)
         norm = total_norm(summed) / self.optimizer.scale_loss(tf.constant(1.0))
         finite = tf.math.is_finite(norm) & tf.math.is_finite(total)
+        if replicas > 1:
+            gradients = self._shares(gradients, summed, replicas)
         self._apply_if(finite, gradients, weights, replicas)
         self.finish_step(finite, before)
         measured.losses["gradient_norm"] = (norm, batch_size)
-        return self.update_metrics(measured, finite) | self.skipped_log()
+        return _reducible(self.update_metrics(measured, finite) | self.skipped_log())
+
+    def _maybe_symbolic_build(self: Any, *arguments: Any, **options: Any) -> None:
+        """Build nothing again: replicas would add up images for it, of which each has others."""
+        if not self.built:
+            super()._maybe_symbolic_build(*arguments, **options)  # type: ignore[misc]
+
+    def _get_metrics_result_or_logs(self: Any, logs: Any) -> Any:
+        """Log what all replicas' metrics have come to, and not the mean of what each has."""
+        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+            return super()._get_metrics_result_or_logs(logs)  # type: ignore[misc]
+        found = self.get_metrics_result()
+        return {name: found.get(name, value) for name, value in logs.items()}
 
     def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
         """Return `function(*arguments)`; JAX compiles it first."""
@@ -48,7 +65,7 @@ class TrainStep:
 
     def test_step(self: Any, data: Any) -> dict[str, Tensor]:
         """Measure a batch and return the logs."""
-        return self.update_metrics(self.measure(data, training=False))
+        return _reducible(self.update_metrics(self.measure(data, training=False)))
 
     def predict_step(self: Any, data: Any) -> Any:
         """Predict a batch, of which the last of an epoch leaves replicas without images."""
@@ -58,6 +75,18 @@ class TrainStep:
         count = tf.shape(images)[0]
         predicted = self(never_empty(images), training=False)
         return keras.tree.map_structure(lambda each: each[:count], predicted)
+
+    def _shares(self: Any, gradients: list, summed: list, replicas: int) -> list:
+        """Give each replica an equal share of the gradient, clipped as that of one device is.
+
+        An optimizer clips what each replica brings before it adds that up. A share of what is
+        clipped already passes. One that accumulates, or scales the loss, does it otherwise.
+        """
+        optimizer = self.optimizer
+        scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if scales or optimizer.gradient_accumulation_steps:
+            return gradients
+        return [gradient / replicas for gradient in optimizer._clip_gradients(summed)]
 
     def _apply_if(self: Any, finite: Tensor, gradients: list, weights: list, replicas: int) -> None:
         """Apply the gradients if the step is finite."""
@@ -73,3 +102,10 @@ class TrainStep:
             self.optimizer.apply(gradients, weights)
             for variable, value in zip(changed, old, strict=True):
                 variable.assign(tf.where(finite, variable.value, value))
+
+
+def _reducible(logs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Give logs an axis that Keras averages over where several workers have them."""
+    if processes.count() == 1:
+        return logs
+    return {name: tf.expand_dims(value, 0) for name, value in logs.items()}
