@@ -32,7 +32,9 @@ import keras_simmim as ks
 
 RESULTS = Path(__file__).parent / "results" / "dense.jsonl"
 CACHE = Path(__file__).parent / ".cache" / "dense"
-PRETRAINING_EPOCHS = 20
+# Epochs of the pretraining, and whether it also reconstructs, beside finding crops again.
+PRETRAINING = {"pretrained": (20, False), "reconstructing": (60, True)}
+ARMS = (*PRETRAINING, "from scratch")
 EPOCHS = {"segment": {1.0: 10, 0.1: 24}, "detect": 20}
 SIZES = {"segment": segment.TILE, "detect": 128}
 MEASURES = ("mean_iou", "mAP50", "mAP", "other mAP50")
@@ -42,14 +44,16 @@ def rows() -> list[dict]:
     return list(map(json.loads, RESULTS.read_text().splitlines())) if RESULTS.exists() else []
 
 
-def pretrained(question: str, images: np.ndarray, seed: int) -> ks.SimMIM:
+def pretrained(question: str, images: np.ndarray, arm: str, seed: int) -> ks.SimMIM:
     """The network after pretraining on all tiles without labels, from the cache if it is there."""
-    path = CACHE / f"{question}-{seed}-{PRETRAINING_EPOCHS}.keras"
+    epochs, reconstructs = PRETRAINING.get(arm, PRETRAINING["pretrained"])
+    path = CACHE / f"{question}-{seed}-{epochs}{'-reconstructing' * reconstructs}.keras"
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         model = ks.pretrain(
             images,
-            epochs=PRETRAINING_EPOCHS,
+            epochs=epochs,
+            reconstruct=reconstructs,
             image_size=SIZES[question],
             patch_size=segment.PATCH,
             seed=seed,
@@ -60,7 +64,7 @@ def pretrained(question: str, images: np.ndarray, seed: int) -> ks.SimMIM:
 
 def backbone_of(source: ks.SimMIM, arm: str) -> ks.backbones.Backbone:
     """The pretrained network, or one of the same making without what it learned."""
-    if arm == "pretrained":
+    if arm in PRETRAINING:
         return source
     fresh = source.backbone.for_task()
     return type(fresh).from_config(fresh.get_config())
@@ -74,7 +78,7 @@ def fitted(model, dataset, epochs: int) -> dict:
 
 def run_segment(arm: str, share: float, seed: int) -> dict:
     images, masks, blocks, held_images, held_masks = segment.climate_tiles()
-    source = pretrained("segment", images, seed)
+    source = pretrained("segment", images, arm, seed)
     chosen = segment.few(blocks, share, seed)
     learned = ks.data.from_arrays(
         images[chosen],
@@ -100,7 +104,7 @@ def run_segment(arm: str, share: float, seed: int) -> dict:
 
 def run_detect(arm: str, detector: str, seed: int) -> dict:
     unlabeled, (images, boxes), blocks, other = detect.tree_crowns()
-    source = pretrained("detect", unlabeled, seed)
+    source = pretrained("detect", unlabeled, arm, seed)
     size = SIZES["detect"]
     learned = ks.data.from_arrays(
         images, image_size=size, boxes=boxes, batch_size=8, seed=seed, crop_scale=(0.3, 1.0)
@@ -133,7 +137,7 @@ def cells(question: str, seeds: int, only: list[str] | None) -> list[tuple]:
         for seed in range(seeds)
         for variant in variants
         if only is None or str(variant) in only
-        for arm in ("pretrained", "from scratch")
+        for arm in ARMS
     ]
 
 
