@@ -44,6 +44,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--reconstruct", action="store_true", help="learn to fill in, too")
     parser.add_argument("--mixed-precision", action="store_true", help="compute in bfloat16")
     parser.add_argument("--resume", action="store_true", help="continue what --output holds")
+    parser.add_argument("--distribute", action="store_true", help="on all devices, see docs")
     parser.add_argument("--save-every", type=int, default=500, help="steps, within an epoch")
     options = parser.parse_args()
     least_of = {"epochs": 1, "batch_size": 2, "limit": 3, "seed": 0, "save_every": 1}

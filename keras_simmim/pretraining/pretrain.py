@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_simmim import data as sources
+from keras_simmim import training
 from keras_simmim.evaluation import EmbeddingStatistics
 from keras_simmim.models import SimMIM
 from keras_simmim.pretraining.choices import CROP_SCALE, compile_model, new_model
@@ -27,6 +28,7 @@ def pretrain(
     reconstruct: bool = False,
     save_every: int | None = 500,
     seed: int = 0,
+    distribute: bool = False,
 ) -> SimMIM:
     """Pretrain a network on images without labels, with everything chosen that is not given.
 
@@ -61,6 +63,8 @@ def pretrain(
             steps take about a third longer.
         save_every: steps between two checkpoints within an epoch; None saves epochs alone.
         seed: of weights, masks, order and crops.
+        distribute: whether to train on all devices and with all processes that
+            `ks.training.distribute` finds; a model that is given must then be made after it.
 
     Returns:
         The trained model: `embed`, `reconstruct`, `ks.ImageClassifier.from_pretrained(model)`, …
@@ -97,6 +101,8 @@ def pretrain(
         image_size = model.backbone.image_shape[:2]
     if model is not None and patch_size is not None:
         raise ValueError(f"patch_size is for a new model, got patch_size={patch_size} and model.")
+    if distribute:
+        print(training.distribute())
     images = open_images(data, image_size, seed)
     epochs = images.choice.epochs if epochs is None else epochs
     size = images.choice.batch_size if batch_size is None else batch_size

@@ -19,7 +19,7 @@ class Distribution(NamedTuple):
     engine: str
     devices: tuple[str, ...]
     processes: int
-    index: int
+    index: int  # type: ignore[assignment]
 
     def __str__(self) -> str:
         """Say it in a line."""

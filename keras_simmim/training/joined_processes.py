@@ -1,5 +1,6 @@
 """What `fit` sees to where several processes train together: one model, one set of data."""
 
+import json
 import zlib
 from typing import Any
 
@@ -24,9 +25,11 @@ def join_processes(model: Any, arguments: Config) -> None:
     """
     distribution.check_model(model)
     count, index = processes.count(), processes.index()
+    x, size = arguments["x"], arguments["batch_size"] or 32
+    if index == 0 and arguments["verbose"]:
+        _tell(x, size, distribution.device_count())
     if count == 1:
         return
-    x, size = arguments["x"], arguments["batch_size"] or 32
     content = 0
     if isinstance(x, np.ndarray):
         parts = [arguments.pop(name, None) for name in ("x", "y", "sample_weight")]
@@ -43,8 +46,8 @@ def join_processes(model: Any, arguments: Config) -> None:
             "ks.training.distribute(), or with shard= and shards=."
         )
     batches = _length(x)
-    shapes = [f"{each.path} {tuple(each.shape)}" for each in model.variables]
-    own = [zlib.crc32("\n".join(shapes).encode()) >> 1, content, batches]
+    config = json.dumps(keras.saving.serialize_keras_object(model), default=str)
+    own = [zlib.crc32(config.encode()) >> 1, content, batches]
     for other, theirs in enumerate(processes.gathered(own)):
         for what, mine, his in zip(("model", "x", "batches of x"), own, theirs, strict=True):
             if mine != his:
@@ -78,7 +81,7 @@ class OwnRows(keras.utils.PyDataset):
         while arrays[-1] is None:
             arrays = arrays[:-1]
         self.arrays = [None if each is None else np.asarray(each) for each in arrays]
-        self.rows = len(self.arrays[0])
+        self.rows = len(arrays[0])
         self.batch_size, self.shuffles = batch_size, shuffles
         self.index, self.count = index, count
         self.epoch = 0
@@ -107,11 +110,22 @@ class OwnRows(keras.utils.PyDataset):
             np.random.default_rng([0, self.epoch]).shuffle(self.order)
 
 
+def _tell(data: Any, batch_size: int, devices: int) -> None:
+    """Say how many examples of a batch each of several devices gets, where that is known."""
+    if hasattr(data, "element_spec"):
+        own = keras.tree.flatten(data.element_spec)[0].shape[0]
+        batch_size = (own or 0) * (origin(data, "shards") or 1)
+    elif not hasattr(data, "shape"):
+        return
+    if devices > 1 and batch_size:
+        print(f"Batches of {batch_size} on {devices} devices: {batch_size / devices:g} on each.")
+
+
 def _checksum(arrays: list[Any]) -> int:
     """Sum up arrays in a number below 2³¹."""
     total = 0
     for array in arrays:
-        total = zlib.crc32(np.ascontiguousarray(array), total)
+        total = zlib.crc32(np.ascontiguousarray(array).tobytes(), total)
     return total >> 1
 
 

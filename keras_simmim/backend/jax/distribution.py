@@ -177,12 +177,17 @@ def check_model(model: Any) -> None:
     Raises:
         ValueError: for one that was made before.
     """
-    distribution = keras.distribution.distribution()
-    if distribution is None:
-        return
-    devices = int(np.prod(distribution.device_mesh.shape))
-    if any(len(each.value.sharding.device_set) != devices for each in model.weights):
+    devices = device_count()
+    if devices > 1 and any(
+        len(each.value.sharding.device_set) != devices for each in model.weights
+    ):
         raise ValueError(
             f"{type(model).__name__} was made before ks.training.distribute(), and lies on one "
             "device: call distribute() first."
         )
+
+
+def device_count() -> int:
+    """Count the devices that a batch is shared among."""
+    distribution = keras.distribution.distribution()
+    return 1 if distribution is None else int(np.prod(distribution.device_mesh.shape))

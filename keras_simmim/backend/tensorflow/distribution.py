@@ -83,8 +83,7 @@ def check_model(model: Any) -> None:
     Raises:
         ValueError: for one that was made before.
     """
-    strategy = tf.distribute.get_strategy()
-    if strategy.num_replicas_in_sync == 1:
+    if device_count() == 1:
         return
     kind = tf.distribute.DistributedValues
     if not all(isinstance(each.value, kind) for each in model.weights):
@@ -121,3 +120,8 @@ def _as_dataset(data: keras.utils.PyDataset) -> tf.data.Dataset:
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     return dataset.apply(tf.data.experimental.assert_cardinality(len(data)))
+
+
+def device_count() -> int:
+    """Count the devices that a batch is shared among."""
+    return int(tf.distribute.get_strategy().num_replicas_in_sync)

@@ -59,6 +59,15 @@ class TrainStep:
         found = self.get_metrics_result()
         return {name: found.get(name, value) for name, value in logs.items()}
 
+    def fit(self: Any, *arguments: Any, **options: Any) -> Any:
+        """Train; the end of another process ends this one, with a word about it."""
+        try:
+            return super().fit(*arguments, **options)  # type: ignore[misc]
+        except (tf.errors.UnavailableError, tf.errors.DeadlineExceededError) as error:
+            if processes.count() == 1:
+                raise
+            raise RuntimeError(processes.ENDED) from error
+
     def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
         """Return `function(*arguments)`; JAX compiles it first."""
         return function(*arguments)

@@ -88,3 +88,8 @@ def check_model(model: Any) -> None:
             f"{type(model).__name__} must not be wrapped in DistributedDataParallel: "
             "ks.training.distribute() does all that is needed."
         )
+
+
+def device_count() -> int:
+    """Count the devices that a batch is shared among."""
+    return processes.count()

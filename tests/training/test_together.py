@@ -1,0 +1,87 @@
+"""Devices and processes that train together take the steps of one device on the whole batch."""
+
+import signal
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from launch import finish, start
+
+pytestmark = pytest.mark.long
+SUPPORT = Path(__file__).parents[1] / "support"
+# On torch each process has one device.
+KINDS = ["processes"] if keras.backend.backend() == "torch" else ["devices", "processes"]
+CASES = ["everything", "modalities", "mixed", "tokens", "segmented"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """What one device, and each kind of several, came to, by "<case>/<what>"."""
+    folder = tmp_path_factory.mktemp("together")
+    found = {}
+    for kind in ("one", *KINDS):
+        path = folder / f"{kind}.npz"
+        finish(start(SUPPORT / "distributed.py", path, *CASES, kind=kind))
+        found[kind] = dict(np.load(path))
+    return found
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_that_is_random_or_counts_a_batch_is_that_of_one_device(results, kind, case):
+    one, several = (
+        {name: value for name, value in results[each].items() if name.startswith(f"{case}/")}
+        for each in ("one", kind)
+    )
+    assert set(one) == set(several)
+    assert {f"{case}/loss", f"{case}/gradient_norm", f"{case}/embedded"} <= set(one)
+    # While an epoch runs, TensorFlow's replicas log the mean of what each has of a metric.
+    apart = {f"{case}/mean_iou"} if keras.backend.backend() == "tensorflow" else set()
+    for name in set(one) - apart:
+        np.testing.assert_allclose(several[name], one[name], rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def pretrained(folder, epochs, kind):
+    """The weights of a run that goes on where it was."""
+    finish(start(SUPPORT / "pretrained_together.py", folder, epochs, kind=kind))
+    arrays = np.load(folder / "weights.npz")
+    return [arrays[name] for name in arrays.files]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    return pretrained(tmp_path_factory.mktemp("run"), 24, "one")
+
+
+def close(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_goes_on_with_another_number_of_processes(tmp_path, uninterrupted):
+    for epochs, kind in ((2, "one"), (4, "processes"), (24, "one")):
+        weights = pretrained(tmp_path, epochs, kind)
+    close(weights, uninterrupted)
+    # Written once.
+    rows = (tmp_path / "losses.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == [str(step) for step in range(72)]
+
+
+def test_a_killed_process_ends_the_others_and_the_run_goes_on(tmp_path, uninterrupted):
+    script, losses = SUPPORT / "pretrained_together.py", tmp_path / "losses.csv"
+    first, second = start(script, tmp_path, 24, kind="processes")
+    ends = time.time() + 300
+    while not losses.exists() or losses.read_text().count("\n") < 8:
+        assert time.time() < ends
+        assert second.poll() is None
+        time.sleep(0.01)
+    second.send_signal(signal.SIGKILL)
+    second.communicate()
+    output, _ = first.communicate(timeout=400)
+    assert first.returncode != 0
+    assert not (tmp_path / "weights.npz").exists()
+    words = "another" if keras.backend.backend() != "jax" else "task"
+    assert words in output, output[-3000:]
+    close(pretrained(tmp_path, 24, "processes"), uninterrupted)
