@@ -16,6 +16,7 @@ __all__ = [
     "loops_over",
     "never_empty",
     "run_in_loop",
+    "runs_ahead",
     "total_norm",
     "with_shape",
 ]
@@ -47,6 +48,11 @@ def total_norm(gradients: Sequence[Tensor]) -> Tensor:
     wide = [each.dtype if each.dtype == torch.float64 else torch.float32 for each in gradients]
     norms = torch._foreach_norm(list(gradients), 2, dtype=max(wide, key=lambda t: t.itemsize))
     return torch.linalg.vector_norm(torch.stack(norms)).float()
+
+
+def runs_ahead(tensor: Tensor) -> bool:
+    """Say whether the host goes on while this tensor is computed, so that reading it waits."""
+    return tensor.device.type != "cpu"
 
 
 def loops_over(blocks: Sequence[keras.layers.Layer], tokens: Tensor) -> bool:
