@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_simmim.backend import kernels
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.heads import ClassificationHead
 from keras_simmim.models.fine_tuned_model import FineTunedModel
@@ -99,7 +100,7 @@ class Classifier(FineTunedModel):
         entropy = -ops.sum(targets * ops.log_softmax(logits), axis=-1)
         loss = ops.mean(entropy) + sum(self.losses)
         hits = ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == labels, "float32")
-        batch_size = ops.cast(ops.shape(labels)[0], "float32")
+        batch_size = kernels.batch_size(labels)
         return Measured(
             losses={"loss": (loss, batch_size), "accuracy": (ops.mean(hits), batch_size)},
             outputs={"probabilities": ops.softmax(logits)},

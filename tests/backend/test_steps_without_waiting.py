@@ -67,3 +67,33 @@ def test_steps_are_those_of_a_step_that_waits(make_model, images, monkeypatch, n
             models[-1].train_on_batch(batch)
     for waited, chosen in zip(*map(state, models), strict=True):
         np.testing.assert_array_equal(waited, chosen)
+
+
+def test_a_step_asks_the_device_next_to_nothing(make_model, images, ahead):
+    """Numbers that become tensors are copied to an accelerator, for which the host waits.
+
+    What is left: the images, their scale and offset, the seed and the plan of the masks, all of
+    them before the network runs, and Keras' count of updates behind it.
+    """
+    import torch
+
+    asked = []
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, arguments=(), options=None):
+            name = getattr(function, "__name__", "")
+            made = name in ("as_tensor", "tensor", "from_numpy") and not torch.is_tensor(
+                arguments[0]
+            )
+            if made or name in ("item", "tolist", "cpu", "numpy", "nonzero", "__bool__"):
+                asked.append((name, str(arguments[0])[:40]))
+            return function(*arguments, **(options or {}))
+
+    model = model_of(make_model, "selective")
+    schedule = ks.training.WarmupCosine(1e-3, 0.0, 2, 1e-5, 9)
+    model.compile(ks.training.SelectiveAdamW(schedule, global_clipnorm=1.0))
+    model.train_on_batch(images)
+    batch = (torch.as_tensor(images),)
+    with Watch():
+        model.train_step(batch)
+    assert len(asked) <= 6, asked

@@ -28,6 +28,11 @@ def affine(rows: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     return tf.matmul(rows, kernel) + bias
 
 
+def batch_size(batch: Tensor) -> Tensor:
+    """Count a batch's examples: a float32 scalar."""
+    return tf.cast(tf.shape(batch)[0], tf.float32)
+
+
 def total_norm(gradients: Sequence[Tensor]) -> Tensor:
     """Take the Euclidean norm of all gradients together: a float32 scalar."""
     squares = [tf.reduce_sum(tf.square(tf.cast(each, tf.float32))) for each in gradients]

@@ -10,6 +10,7 @@ from keras_simmim.backend.types import Tensor
 
 __all__ = [
     "affine",
+    "batch_size",
     "has_attention_kernel",
     "has_gelu_kernel",
     "has_layer_norm_kernel",
@@ -40,6 +41,11 @@ def has_layer_norm_kernel() -> bool:
 def affine(rows: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """Multiply rows by a kernel and add a bias: (R, D), (D, K) and (K,) to (R, K)."""
     return torch.addmm(bias, rows, kernel)
+
+
+def batch_size(batch: Tensor) -> Tensor:
+    """Count a batch's examples: a float32 scalar, made where the batch is."""
+    return torch.full((), batch.shape[0], dtype=torch.float32, device=batch.device)
 
 
 def total_norm(gradients: Sequence[Tensor]) -> Tensor:
