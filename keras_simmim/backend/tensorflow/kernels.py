@@ -9,8 +9,13 @@ from keras_simmim.backend.types import Shape, Tensor
 
 
 def has_attention_kernel() -> bool:
-    """Say whether `ops.dot_product_attention` is one kernel: here it is a chain of `einsum`."""
+    """Say whether `attention` is one kernel: here it is a chain of `einsum`."""
     return False
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    """Raise, since `has_attention_kernel` is never true here."""
+    raise NotImplementedError("On TensorFlow attention is written out.")
 
 
 def has_gelu_kernel() -> bool:

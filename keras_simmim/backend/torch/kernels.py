@@ -10,6 +10,7 @@ from keras_simmim.backend.types import Tensor
 
 __all__ = [
     "affine",
+    "attention",
     "batch_size",
     "has_attention_kernel",
     "has_gelu_kernel",
@@ -24,8 +25,17 @@ __all__ = [
 
 
 def has_attention_kernel() -> bool:
-    """Say whether `ops.dot_product_attention` is one kernel."""
+    """Say whether `attention` is one kernel."""
     return True
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    """Attend: (B, heads, N, d) each, and a bias of the scores, to (B, heads, N, d).
+
+    torch itself chooses among its kernels by shapes and types: flash attention in half precision
+    without a bias. Keras asks first whether that can be, which `torch.compile` cannot trace.
+    """
+    return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
 
 
 def has_gelu_kernel() -> bool:
