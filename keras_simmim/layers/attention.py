@@ -35,9 +35,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = N
     ```
     """
     if kernels.has_attention_kernel():
-        query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
-        attended = ops.dot_product_attention(query, key, value, bias=bias)
-        return ops.transpose(attended, (0, 2, 1, 3))
+        return kernels.attention(query, key, value, bias)
     scores = ops.matmul(query / math.sqrt(query.shape[-1]), ops.transpose(key, (0, 1, 3, 2)))
     scores = ops.cast(scores if bias is None else scores + bias, "float32")
     # The shift changes nothing but the range, so that no gradient need pass.

@@ -27,7 +27,8 @@ _SECOND_FACTOR = _signed(0x846CA68B)
 def _xor_shift(word: Tensor, bits: int) -> Tensor:
     """Combine a word with itself, shifted right."""
     # int32 shifts copy the sign; the mask makes the shift a logical one.
-    shifted = ops.bitwise_and(ops.right_shift(word, bits), (1 << (32 - bits)) - 1)
+    # Of a number, `ops.bitwise_and` makes a tensor, for which torch waits on accelerators.
+    shifted = ops.right_shift(word, bits) & ((1 << (32 - bits)) - 1)
     return ops.bitwise_xor(word, shifted)
 
 
@@ -102,7 +103,7 @@ def random_uniform(seed: int, step: Tensor | int, batch_size: Tensor | int, bloc
 
 def uniform_of(words: Tensor) -> Tensor:
     """Make numbers strictly between 0 and 1 of hashed words: float32, odd multiples of 2⁻²⁴."""
-    bits = ops.bitwise_and(ops.right_shift(words, 9), 2**23 - 1)
+    bits = ops.right_shift(words, 9) & (2**23 - 1)
     return (ops.cast(bits, "float32") + 0.5) * 2.0**-23
 
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_simmim.backend import devices
+from keras_simmim.backend import devices, kernels
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.heads import ClassificationHead
 from keras_simmim.models.fine_tuned_model import FineTunedModel
@@ -99,7 +99,7 @@ class Classifier(FineTunedModel):
         logits = self.logits(images, training)
         entropy = -ops.sum(targets * ops.log_softmax(logits), axis=-1)
         hits = ops.cast(ops.cast(ops.argmax(logits, axis=-1), "int32") == labels, "float32")
-        batch_size = ops.cast(ops.shape(labels)[0], "float32")
+        batch_size = kernels.batch_size(labels)
         # Images of all replicas count alike.
         share = devices.mean_over_replicas(batch_size)
         loss = ops.sum(entropy) / share + sum(self.losses)

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_simmim.aggregation import MeanAggregation
 from keras_simmim.backbones import Backbone
-from keras_simmim.backend import devices
+from keras_simmim.backend import devices, kernels
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.evaluation.embedding_statistics import embedding_statistics
 from keras_simmim.evaluation.reconstruction import reconstruction
@@ -345,7 +345,7 @@ class SimMIM(BackboneModel):
                 "nothing to measure: there is no reconstruction (reconstruction_weight is 0, so "
                 "fit and evaluate need labels) and no objective that takes single crops."
             )
-        batch_size = ops.cast(ops.shape(pixels)[0], "float32")
+        batch_size = kernels.batch_size(pixels)
         if self.embedding_metrics:
             features = self.backbone.with_valid(ops.mean(found.encoded, axis=1), found.valid)
             embeddings = devices.all_examples(self.backbone.pool(features))

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_simmim.backend import kernels
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.heads.position_head import PositionHead
 from keras_simmim.layers.hashing import random_uniform
@@ -117,7 +118,7 @@ class Jigsaw(Objective):
             return ops.divide_no_nan(sums, total)
 
         total = ops.sum(ops.reshape(lost, (-1, views * rows * columns)), axis=1)
-        batch = ops.cast(ops.shape(masked_pass.weights)[0], "float32")
+        batch = kernels.batch_size(masked_pass.weights)
         return {
             f"{self.name}_loss": Measure(by_image(entropy), masked_pass.weights, batch),
             f"{self.name}_accuracy": Measure(by_image(hits), masked_pass.weights, batch),

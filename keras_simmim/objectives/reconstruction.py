@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_simmim.backend import kernels
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.objectives.masked_pass import MaskedPass
 from keras_simmim.objectives.objective import Measure, Objective
@@ -109,7 +110,7 @@ class Reconstruction(Objective):
             counts = images * ops.cast(ops.any(masked_pass.weights > 0), "float32")
             scales = self.scale(means, training=training, counts=counts)
             parts = {name: loss / scales[index] for index, (name, loss) in enumerate(parts.items())}
-        total = ops.cast(ops.shape(target)[0], "float32")
+        total = kernels.batch_size(target)
         losses = {f"{self.name}_loss": sum(parts.values())}
         losses |= {f"{name}_loss": loss for name, loss in parts.items()}
         weights = masked_pass.weights

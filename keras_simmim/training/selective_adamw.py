@@ -118,7 +118,7 @@ class SelectiveAdamW(optimizer.AdamW):
         self, gradients: list[Tensor], variables: list[Any], learning_rate: Tensor
     ) -> None:
         # Once for all weights: Keras works this out anew for each.
-        step = ops.cast(self.iterations + 1, "float32")
+        step = ops.cast(self.iterations, "float32") + 1
         correction = ops.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         for rate, positions in self._groups(variables):
             super()._backend_update_step(
@@ -140,7 +140,7 @@ class SelectiveAdamW(optimizer.AdamW):
         if isinstance(self._learning_rate, WarmupSchedule):
             fixed, scaled = self._learning_rate.parts(self._iterations)
         else:
-            fixed, scaled = 0.0, super()._get_current_learning_rate()
+            fixed, scaled = 0.0, ops.convert_to_tensor(super()._get_current_learning_rate())
         for multiplier, positions in groups.items():
             yield fixed + multiplier * scaled, positions
 

@@ -127,7 +127,7 @@ class TrainedModel(step.TrainStep, keras.Model):
         for variable, value in zip(self.kept_variables, before, strict=True):
             variable.assign(ops.where(finite, variable.value, value))
         self.skipped_steps.assign_add(1 - ops.cast(finite, "int32"))
-        self.step.assign_add(1)
+        self.step.assign_add(ops.ones((), dtype="int32"))
 
     def skipped_log(self) -> dict[str, Tensor]:
         """Give the number of steps that were skipped so far, for the logs."""

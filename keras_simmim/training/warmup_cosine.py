@@ -61,7 +61,7 @@ class WarmupCosine(WarmupSchedule):
 
     def after_warmup(self, step: Tensor) -> tuple[Tensor, Tensor]:
         """Return the two parts of the cosine's rate."""
-        left = ops.maximum(self.total_steps - step, 0.0) / self.total_steps
+        left = ops.relu(self.total_steps - step) / self.total_steps
         # (1 + cos(π·step/total)) / 2 without its cancellation near the end, where it is small.
         height = ops.square(ops.sin(math.pi / 2 * left))
         return self.minimum_rate * (1.0 - height), self.base_rate * height

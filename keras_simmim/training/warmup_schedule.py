@@ -54,12 +54,12 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         Returns:
             Two float32 scalars, whose sum is the rate.
         """
-        step = ops.maximum(ops.cast(step, "float32") - 1.0, 0.0)
+        step = ops.relu(ops.cast(step, "float32") - 1.0)
         share = step / max(self.warmup_steps, 1)
         fixed, scaled = self.after_warmup(step)
         warming = step < self.warmup_steps
         return (
-            ops.where(warming, self.warmup_rate * (1.0 - share), fixed),
+            ops.where(warming, self.warmup_rate * (1.0 - share), ops.zeros_like(step) + fixed),
             ops.where(warming, self.base_rate * share, scaled),
         )
 

@@ -1,5 +1,6 @@
 """What JAX computes in one piece: on CPUs, equal blocks are one loop of the compiled program."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,10 @@ from keras_simmim.backend.types import Tensor
 
 __all__ = [
     "affine",
+    "attention",
+    "batch_size",
     "has_attention_kernel",
+    "has_flash_attention",
     "has_gelu_kernel",
     "has_layer_norm_kernel",
     "loops_over",
@@ -24,11 +28,45 @@ __all__ = [
 
 
 def has_attention_kernel() -> bool:
-    """Say whether `ops.dot_product_attention` is one kernel: on accelerators.
+    """Say whether `attention` is one kernel: on accelerators.
 
     Elsewhere it is a chain of `einsum`, slower than batched products (benchmarks/README.md).
     """
     return jax.default_backend() != "cpu"
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    """Attend: (B, heads, N, d) each, and a bias of the scores, to (B, heads, N, d).
+
+    cuDNN's flash attention is taken where it compiles with its gradient, and there is no bias: of
+    an odd number of tokens it has no gradient then.
+    """
+    query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
+    if jax.default_backend() == "gpu":
+        flash = bias is None and has_flash_attention(query.shape[1:], str(query.dtype))
+        attended = jax.nn.dot_product_attention(
+            query, key, value, bias=bias, implementation="cudnn" if flash else "xla"
+        )
+    else:
+        attended = ops.dot_product_attention(query, key, value, bias=bias)
+    return ops.transpose(attended, (0, 2, 1, 3))
+
+
+@functools.cache
+def has_flash_attention(shape: tuple[int, ...], dtype: str) -> bool:
+    """Try whether cuDNN's attention and its gradient compile: (N, heads, d) of one image."""
+
+    def total(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        attended = jax.nn.dot_product_attention(query, key, value, implementation="cudnn")
+        return attended.sum()
+
+    tokens = jax.ShapeDtypeStruct((1, *shape), dtype)
+    try:
+        jax.jit(jax.grad(total, argnums=(0, 1, 2))).lower(tokens, tokens, tokens).compile()
+    # What is missing, cuDNN or a type that it computes in, says so in many ways.
+    except Exception:
+        return False
+    return True
 
 
 def has_gelu_kernel() -> bool:
@@ -44,6 +82,11 @@ def has_layer_norm_kernel() -> bool:
 def affine(rows: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """Multiply rows by a kernel and add a bias: (R, D), (D, K) and (K,) to (R, K)."""
     return rows @ kernel + bias
+
+
+def batch_size(batch: Tensor) -> Tensor:
+    """Count a batch's examples: a float32 scalar."""
+    return jax.numpy.float32(batch.shape[0])
 
 
 def total_norm(gradients: Sequence[Tensor]) -> Tensor:

@@ -9,8 +9,13 @@ from keras_simmim.backend.types import Shape, Tensor
 
 
 def has_attention_kernel() -> bool:
-    """Say whether `ops.dot_product_attention` is one kernel: here it is a chain of `einsum`."""
+    """Say whether `attention` is one kernel: here it is a chain of `einsum`."""
     return False
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    """Raise, since `has_attention_kernel` is never true here."""
+    raise NotImplementedError("On TensorFlow attention is written out.")
 
 
 def has_gelu_kernel() -> bool:
@@ -26,6 +31,11 @@ def has_layer_norm_kernel() -> bool:
 def affine(rows: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """Multiply rows by a kernel and add a bias: (R, D), (D, K) and (K,) to (R, K)."""
     return tf.matmul(rows, kernel) + bias
+
+
+def batch_size(batch: Tensor) -> Tensor:
+    """Count a batch's examples: a float32 scalar."""
+    return tf.cast(tf.shape(batch)[0], tf.float32)
 
 
 def total_norm(gradients: Sequence[Tensor]) -> Tensor:

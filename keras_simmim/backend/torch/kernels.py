@@ -10,20 +10,32 @@ from keras_simmim.backend.types import Tensor
 
 __all__ = [
     "affine",
+    "attention",
+    "batch_size",
     "has_attention_kernel",
     "has_gelu_kernel",
     "has_layer_norm_kernel",
     "loops_over",
     "never_empty",
     "run_in_loop",
+    "runs_ahead",
     "total_norm",
     "with_shape",
 ]
 
 
 def has_attention_kernel() -> bool:
-    """Say whether `ops.dot_product_attention` is one kernel."""
+    """Say whether `attention` is one kernel."""
     return True
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    """Attend: (B, heads, N, d) each, and a bias of the scores, to (B, heads, N, d).
+
+    torch itself chooses among its kernels by shapes and types: flash attention in half precision
+    without a bias. Keras asks first whether that can be, which `torch.compile` cannot trace.
+    """
+    return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
 
 
 def has_gelu_kernel() -> bool:
@@ -41,12 +53,22 @@ def affine(rows: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     return torch.addmm(bias, rows, kernel)
 
 
+def batch_size(batch: Tensor) -> Tensor:
+    """Count a batch's examples: a float32 scalar, made where the batch is."""
+    return torch.full((), batch.shape[0], dtype=torch.float32, device=batch.device)
+
+
 def total_norm(gradients: Sequence[Tensor]) -> Tensor:
     """Take the Euclidean norm of all gradients together: a float32 scalar."""
     # torch sums up in a wider type alone.
     wide = [each.dtype if each.dtype == torch.float64 else torch.float32 for each in gradients]
     norms = torch._foreach_norm(list(gradients), 2, dtype=max(wide, key=lambda t: t.itemsize))
     return torch.linalg.vector_norm(torch.stack(norms)).float()
+
+
+def runs_ahead(tensor: Tensor) -> bool:
+    """Say whether the host goes on while this tensor is computed, so that reading it waits."""
+    return tensor.device.type != "cpu"
 
 
 def loops_over(blocks: Sequence[keras.layers.Layer], tokens: Tensor) -> bool:

@@ -1,6 +1,6 @@
 """The training step on torch: backward, and gradients from the tensors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -8,7 +8,7 @@ import torch
 
 from keras_simmim.backend.gradients import poisoned_unless
 from keras_simmim.backend.torch import devices, processes
-from keras_simmim.backend.torch.kernels import total_norm
+from keras_simmim.backend.torch.kernels import runs_ahead, total_norm
 from keras_simmim.backend.types import Tensor
 
 
@@ -38,6 +38,8 @@ class TrainStep:
             # A loss-scaling optimizer must see what it is to skip.
             if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
                 self.optimizer.apply(poisoned_unless(finite, gradients), weights)
+            elif runs_ahead(finite):
+                _apply_if(finite, self.optimizer, gradients, weights)
             elif bool(finite):
                 self.optimizer.apply(gradients, weights)
             self.finish_step(finite, before)
@@ -74,3 +76,21 @@ class TrainStep:
     def test_step(self: Any, data: Any) -> dict[str, Tensor]:
         """Measure a batch, without the other processes, and return the logs."""
         return self.update_metrics(self.measure(data, training=False))
+
+
+def _apply_if(
+    finite: Tensor, optimizer: Any, gradients: Sequence[Tensor], weights: Sequence[Any]
+) -> None:
+    """Apply gradients and take all of it back where the step is not finite, without asking."""
+    values = [variable.value for variable in (*weights, *optimizer.variables)]
+    # Groups of one type are copied in a few launches.
+    groups = [
+        [each for each in values if each.dtype == dtype] for dtype in {v.dtype for v in values}
+    ]
+    before = [[torch.empty_like(each) for each in group] for group in groups]
+    for old, new in zip(before, groups, strict=True):
+        torch._foreach_copy_(old, new)
+    optimizer.apply(gradients, weights)
+    for old, new in zip(before, groups, strict=True):
+        for was, now in zip(old, new, strict=True):
+            torch.where(finite, now, was, out=now)
