@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_simmim.backend.types import Config
+from keras_simmim.data.pipeline.origin import origin
 
 
 def as_array(data: Any) -> Any:
@@ -55,6 +56,8 @@ def steps_and_batch(arguments: Config) -> tuple[int, int]:
         size = x.element_spec[0].shape[0]
         if size is None:
             size = next(len(batch[0]) for batch in x.take(1).as_numpy_iterator())
+        # A shard of `ks.data` gives a part of each batch.
+        size *= origin(x, "shards") or 1
     elif hasattr(x, "num_batches"):
         count, size = steps or x.num_batches or -1, len(x[0][0])
     elif hasattr(x, "shape"):

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_simmim import data as sources
+from keras_simmim.data.pipeline.origin import origin
 from keras_simmim.pretraining.choices import CROP_SCALE, Choice, choose, largest_side
 from keras_simmim.training.crops import Crops
 
@@ -161,7 +162,9 @@ def _of_dataset(dataset: Any, image_size: Any) -> Images:
         raise ValueError(
             f"data must give batches of images (B, H, W, C), got batches {sample.shape}."
         )
-    batch, steps = len(sample), int(dataset.cardinality())
+    # A shard of `ks.data` gives a part of each batch.
+    batch = len(sample) * (origin(dataset, "shards") or 1)
+    steps = int(dataset.cardinality())
     count = steps * batch if steps > 0 else None
     choice = choose(count)
     choice = dataclasses.replace(choice, batch_size=batch)

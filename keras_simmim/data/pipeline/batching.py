@@ -20,45 +20,55 @@ def batched(source: Source, plan: Plan) -> tf.data.Dataset:
         plan: what becomes of them.
 
     Returns:
-        The data set. Its `epochs` are those of the plan; `class_names` and `image_count` are what
-        the source says.
+        The data set. Its `epochs` are those of the plan, as `shard` and `shards` are; `class_names`
+        and `image_count` are what the source says.
 
     Raises:
         ValueError: if `drop_remainder` would leave nothing, the epoch has no first batch of that
-            number, or several crops are asked for where each would need targets of its own.
+            number, several crops are asked for where each would need targets of its own, or shards
+            of what has no known number of images.
     """
-    epochs, batch_size = plan.epochs, plan.batch_size
-    drop = plan.drops_remainder(source.count)
+    epochs, part = plan.epochs, plan.part(source.count)
+    # Places that stay empty, so that the batches of all shards end at the same images.
+    keeps_places = part.is_cut and not source.is_exact
     if plan.crops > 1 and source.targets.follow_crop:
         raise ValueError(f"crops must be 1 where there are masks or boxes, got {plan.crops}.")
 
     @tf.autograph.experimental.do_not_convert
     def seeded(epoch_seed: tf.Tensor, left_out: tf.Tensor) -> tf.data.Dataset:
-        def with_seed(position: tf.Tensor, record: Any) -> tuple[Any, tf.Tensor]:
-            return record, tf.stack([epoch_seed, position])
+        def with_place(number: tf.Tensor, record: Any) -> tuple[Any, tf.Tensor]:
+            return record, tf.stack([epoch_seed, number])
 
-        records = source.records(epochs, epoch_seed).enumerate()
+        records = source.records(epochs, epoch_seed, part).enumerate()
         if epochs.first_batch:
-            records = records.skip(left_out * batch_size)
-        return records.map(with_seed)
+            records = records.skip(left_out * part.size)
+        return records.map(with_place)
 
     @tf.autograph.experimental.do_not_convert
-    def load(record: Any, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def load(record: Any, place: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        seed = tf.stack([place[0], part.position(place[1])]) if part.is_cut else place
         image = source.open_image(record)
         drawn = draw_crop(plan.crop, image.shape, seed)
         if plan.crops == 1:
             pixels = apply_crop(drawn, image.part(drawn.box))
         else:
             pixels = crop_repeatedly(image, plan.crop, plan.crops, seed)
-        return (pixels, *source.targets.of_crop(record, image.shape, drawn))
+        columns = (pixels, *source.targets.of_crop(record, image.shape, drawn))
+        return (*columns, tf.constant(True)) if keeps_places else columns
 
-    images = source.load_all(epochs.start().flat_map(seeded), load, epochs)
-    batches = images.batch(batch_size, drop_remainder=drop)
-    batches = batches.map(tf.autograph.experimental.do_not_convert(source.targets.join))
+    @tf.autograph.experimental.do_not_convert
+    def join(*columns: tf.Tensor) -> Any:
+        if keeps_places:
+            columns = tuple(tf.boolean_mask(column, columns[-1]) for column in columns[:-1])
+        return source.targets.join(*columns)
+
+    images = source.load_all(epochs.start().flat_map(seeded), load, epochs, part)
+    batches = part.batched(images).map(join)
     batch_count = None
-    if source.count is not None and source.is_exact:
+    if source.count is not None and (source.is_exact or keeps_places):
         batch_count = plan.batch_count(source.count)
     dataset = numbered(batches, epochs, batch_count)
     dataset.class_names = source.class_names
     dataset.image_count = source.count
+    dataset.shard, dataset.shards = plan.shard.index, plan.shard.count
     return dataset

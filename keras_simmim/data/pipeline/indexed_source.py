@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_simmim.data.pipeline.epoch_part import EpochPart
 from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.pipeline.source import Source
 
@@ -14,6 +15,7 @@ class IndexedSource(Source):
 
     count: int
 
-    def records(self, epochs: Epochs, epoch_seed: tf.Tensor) -> tf.data.Dataset:
-        """Return the int64 indices of the images, in the order of the epoch."""
-        return tf.data.Dataset.from_tensor_slices(epochs.order(self.count, epoch_seed))
+    def records(self, epochs: Epochs, epoch_seed: tf.Tensor, part: EpochPart) -> tf.data.Dataset:
+        """Return the int64 indices of the part's images, in the order of the epoch."""
+        order = epochs.order(self.count, epoch_seed)
+        return tf.data.Dataset.from_tensor_slices(part.of_order(order))

@@ -9,6 +9,7 @@ from keras_simmim.data.geometry.random_crop import RandomCrop
 from keras_simmim.data.pipeline.batch_plan import BatchPlan
 from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.pipeline.host import leave_gpu_to_backend
+from keras_simmim.data.pipeline.shard import Shard
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
 
 _MOST_CROPS = 8
@@ -43,7 +44,7 @@ class Plan(BatchPlan):
 
         Args:
             image_size: as in `from_arrays`, like the next three.
-            batch_size: images in a batch.
+            batch_size: images in a batch, over all shards.
             training: whether order and crops are random.
             seed: of both.
             dense: whether masks or boxes follow the crop, which then has other defaults.
@@ -68,6 +69,10 @@ class Plan(BatchPlan):
         drop_remainder = shared.get("drop_remainder")
         if drop_remainder is not None:
             arguments.as_flag("drop_remainder", drop_remainder)
+        batch_size = arguments.as_integer("batch_size", batch_size, minimum=1)
+        shard = Shard.from_arguments(
+            shared.get("shard"), shared.get("shards"), batch_size=batch_size, training=training
+        )
         crop = choose_crop(
             shared.get("crop"),
             image_size=image_size,
@@ -84,8 +89,9 @@ class Plan(BatchPlan):
                 epoch=shared.get("epoch", 0),
                 first_batch=shared.get("first_batch", 0),
             ),
-            batch_size=arguments.as_integer("batch_size", batch_size, minimum=1),
+            batch_size=batch_size,
             drop_remainder=drop_remainder,
+            shard=shard,
         )
 
 

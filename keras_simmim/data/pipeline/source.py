@@ -5,11 +5,12 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+from keras_simmim.data.pipeline.epoch_part import EpochPart
 from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.reading.readable_image import ReadableImage
 from keras_simmim.data.targets.targets import Targets
 
-# From a record and its seed, int64 (2,), to an image and its targets, if there are any.
+# From a record and its place, int64 (2,), to an image and its targets, if there are any.
 Load: TypeAlias = Callable[[Any, tf.Tensor], tuple[tf.Tensor, ...]]
 
 
@@ -38,12 +39,13 @@ class Source:
         self.class_names = class_names
         self.is_exact = is_exact
 
-    def records(self, epochs: Epochs, epoch_seed: tf.Tensor) -> tf.data.Dataset:
-        """Return the records of one epoch in its order.
+    def records(self, epochs: Epochs, epoch_seed: tf.Tensor, part: EpochPart) -> tf.data.Dataset:
+        """Return the records of a part of one epoch, in its order.
 
         Args:
             epochs: the numbering of the iterations.
             epoch_seed: int64 scalar that determines the order.
+            part: which records.
         """
         raise NotImplementedError
 
@@ -51,16 +53,20 @@ class Source:
         """Return the image of a record."""
         raise NotImplementedError
 
-    def load_all(self, records: tf.data.Dataset, load: Load, epochs: Epochs) -> tf.data.Dataset:
-        """Load the records of an epoch, in order.
+    def load_all(
+        self, records: tf.data.Dataset, load: Load, epochs: Epochs, part: EpochPart
+    ) -> tf.data.Dataset:
+        """Load the records of a part of an epoch, in order.
 
         Args:
-            records: data set of `(record, seed)`; a seed is that of the epoch and the position in
-                it.
+            records: data set of `(record, place)`; a place is the seed of the epoch and the
+                record's number in the part.
             load: how to load one.
             epochs: the numbering of the iterations.
+            part: which records they are.
 
         Returns:
-            A data set of what `load` returns.
+            A data set of what `load` returns; where others have parts too, zeros in the place of
+            what is missing, so that all parts have as many batches.
         """
         return records.map(load, tf.data.AUTOTUNE)

@@ -22,16 +22,19 @@ def without_gaps(
     load: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]],
     substitute: Callable[[int, int], Rows | None],
     count: int,
+    *,
+    keeps_places: bool = False,
 ) -> tf.data.Dataset:
     """Load records, and something else or nothing for each of those that fail.
 
     Args:
         records: data set of `(record, seed)`; seed is int64 (2,), the seed of the epoch and the
-            position in it; the positions follow each other up to `count - 1`.
+            position in what is read of it; the positions follow each other up to `count - 1`.
         load: from a record and its seed to a tuple of tensors of known shapes.
         substitute: from an epoch's seed and the position of a record that failed to what takes its
             place, a tuple of arrays, or None for nothing.
         count: records in an epoch.
+        keeps_places: whether zeros take the place of nothing.
 
     Returns:
         A data set of what `load` returns, in the order of the positions.
@@ -56,7 +59,7 @@ def without_gaps(
         return chunk[0][-1], (last, *chunk)
 
     def fill(last: np.ndarray, seeds: np.ndarray, *columns: np.ndarray) -> list[np.ndarray]:
-        return filled(last, seeds, columns, substitute, count)
+        return filled(last, seeds, columns, substitute, count, keeps_places)
 
     @tf.autograph.experimental.do_not_convert
     def repair(last: tf.Tensor, seeds: tf.Tensor, *columns: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -82,6 +85,7 @@ def filled(
     columns: Rows,
     substitute: Callable[[int, int], Rows | None],
     count: int,
+    keeps_places: bool = False,
 ) -> list[np.ndarray]:
     """Return the columns of a chunk with its gaps filled or closed.
 
@@ -91,7 +95,9 @@ def filled(
         columns: what `load` returned, each (rows, ...).
         substitute: as in `without_gaps`.
         count: records in an epoch.
+        keeps_places: as there.
     """
+    blank = tuple(np.zeros(column.shape[1:], column.dtype) for column in columns)
     if last[1] == NOWHERE:
         last, seeds, columns = seeds[0], seeds[1:], tuple(column[1:] for column in columns)
     epoch_seed, next_position = int(last[0]), int(last[1]) + 1
@@ -106,6 +112,8 @@ def filled(
         )
         if found is not None:
             rows.append(found)
+        elif keeps_places:
+            rows.append(blank)
     return [
         np.array([row[place] for row in rows], column.dtype).reshape(-1, *column.shape[1:])
         for place, column in enumerate(columns)

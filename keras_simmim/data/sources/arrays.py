@@ -40,7 +40,7 @@ def from_arrays(
         labels: one integer an image, or None. At most one of labels, masks and boxes is given.
         image_size: side or `(height, width)` of the results, in pixels; None keeps the images' own,
             or takes that of `crop`.
-        batch_size: images in a batch.
+        batch_size: images in a batch, over all shards.
         masks: one class a pixel, integers 0 to 255 (count, height, width), or None. 255 is left out
             of losses and metrics.
         boxes: a dictionary of "boxes" (count, M, 4), (left, top, right, bottom) in pixels of the
@@ -53,7 +53,8 @@ def from_arrays(
         seed: seed of order, crops and flips.
         **shared: what all sources take, see `ks.data.SourceArguments`: `crop`, or its parts
             `crop_scale`, `crop_ratio` and `flip`; `crops`, to have several of each image; `epoch`
-            and `first_batch`, to go on with a run; `drop_remainder`.
+            and `first_batch`, to go on with a run; `drop_remainder`; `shard` and `shards`, where
+            several processes share the work.
 
     Returns:
         A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), with an axis of

@@ -36,7 +36,7 @@ def coco(
         json: the file of the annotations.
         images: the folder in which it names the images.
         image_size: side or `(height, width)` of the results, in pixels; None takes that of `crop`.
-        batch_size: images in a batch.
+        batch_size: images in a batch, over all shards.
         max_boxes: boxes given for each image, M; what an image has above it is left out with a
             warning. None: as many as the fullest image has, rounded up to a multiple of 8.
         training: True for a new order, random crops and flips in every epoch, the same for an image

@@ -20,6 +20,7 @@ class FileArguments(SourceArguments, total=False):
         on_error: `"skip"`, the default, logs and leaves out an image that cannot be read, or whose
             mask cannot, or whose mask or boxes are of an image of another size; in training another
             image takes its place. `"raise"` ends the iteration with an error that names the file.
+            `SourceArguments` says what becomes of shards.
         max_pixels: most pixels that an image's header may state.
 
     Example:

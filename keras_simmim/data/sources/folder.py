@@ -44,7 +44,7 @@ def image_folder(
     Args:
         path: the folder.
         image_size: side or `(height, width)` of the results, in pixels; None takes that of `crop`.
-        batch_size: images in a batch.
+        batch_size: images in a batch, over all shards.
         labels: `"auto"`: the sub-folders of `path`, sorted by name, are the classes if the images
             lie in them, and there are no labels if the images lie in `path` itself; folders
             without an image are no classes, and a warning names them. None: no labels, all images.
@@ -70,7 +70,8 @@ def image_folder(
             The default is Pillow's: half a GiB of color.
         **shared: what all sources take, see `ks.data.SourceArguments`: `crop`, or its parts
             `crop_scale`, `crop_ratio` and `flip`; `crops`, to have several of each image; `epoch`
-            and `first_batch`, to go on with a run; `drop_remainder`.
+            and `first_batch`, to go on with a run; `drop_remainder`; `shard` and `shards`, where
+            several processes share the work.
 
     Returns:
         A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), with an axis of
@@ -78,7 +79,7 @@ def image_folder(
         (batch,). It has the attributes `class_names` (list or None), `file_paths` (list, in the
         order of `training=False`), `image_count` and `broken_files`, a dictionary from path to
         reason that fills as broken files are met. The number of batches is known unless
-        `training=False` and `on_error="skip"`.
+        `training=False`, `on_error="skip"` and all is in one shard.
 
     Raises:
         FileNotFoundError: if there is nothing at `path`.

@@ -26,6 +26,8 @@ def histories(
     epoch: int = 0,
     first_batch: int = 0,
     drop_remainder: bool | None = None,
+    shard: int | None = None,
+    shards: int | None = None,
 ) -> tf.data.Dataset:
     """Batch the items of each user in order of time.
 
@@ -39,7 +41,7 @@ def histories(
         times: when, numbers or dates (M,). Interactions of one user at the same time stay in the
             order in which they are given.
         length: most items of a row, L.
-        batch_size: rows in a batch.
+        batch_size: rows in a batch, over all shards.
         features: what else is known of each interaction, by name: integers (M,) of at least 1.
         held_out: how many of the last items of a user with at least `held_out` + 2 items are not
             shown; users with fewer are shown whole. 2 leaves out what `ks.data.leave_one_out`
@@ -54,13 +56,17 @@ def histories(
             interrupted run stopped.
         drop_remainder: whether an incomplete last batch is left out; None: in training, unless it
             is the only one.
+        shard: which of `shards` contiguous slices of each batch is given, from 0, where several
+            processes share the work; both None: in training that of this process among those which
+            train together, otherwise the whole, as `ks.data.SourceArguments` says.
+        shards: how many slices a batch is cut into, a divisor of `batch_size`.
 
     Returns:
         A `tf.data.Dataset` of int32 batches (batch, L), or with F features (batch, L, 1 + F), the
         item first. It has the attributes `users`, those of the rows of `training=False`;
         `example_count`, their number; `left_out`, the number of users with a single item;
-        `truncated`, that of the users whose earlier items are in no row; and `feature_names` (list
-        or None).
+        `truncated`, that of the users whose earlier items are in no row; `feature_names` (list or
+        None); and `shard` and `shards`. They are of all rows, whatever the shard.
 
     Raises:
         ValueError: for arrays of different lengths or other types, items or features below 1, no
@@ -104,6 +110,8 @@ def histories(
         epoch=epoch,
         first_batch=first_batch,
         drop_remainder=drop_remainder,
+        shard=shard,
+        shards=shards,
         examples="rows",
     )
     dataset.users = given.users[chosen]

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from keras_simmim.data.pipeline.epoch_part import EpochPart
 from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.pipeline.indexed_source import IndexedSource
 from keras_simmim.data.pipeline.source import Load
@@ -41,25 +42,28 @@ class ImageFiles(IndexedSource):
         """Return the image of an index, of which the header is read."""
         return self.broken.open_image(tf.io.read_file(self.paths[record]))
 
-    def load_all(self, records: tf.data.Dataset, load: Load, epochs: Epochs) -> tf.data.Dataset:
-        """Load the records of an epoch, and something else or nothing for the broken ones."""
+    def load_all(
+        self, records: tf.data.Dataset, load: Load, epochs: Epochs, part: EpochPart
+    ) -> tf.data.Dataset:
+        """Load the records of a part, and something else or nothing for the broken ones."""
 
         @functools.lru_cache(maxsize=2)
         def order_of(epoch_seed: int) -> np.ndarray:
-            return epochs.order(self.count, tf.constant(epoch_seed, tf.int64)).numpy()
+            order = epochs.order(self.count, tf.constant(epoch_seed, tf.int64))
+            return part.of_order(order).numpy()
 
-        def substitute(epoch_seed: int, position: int) -> tuple[np.ndarray, ...] | None:
-            index = int(order_of(epoch_seed)[position])
+        def substitute(epoch_seed: int, number: int) -> tuple[np.ndarray, ...] | None:
+            index = int(order_of(epoch_seed)[number])
             self.broken.record(index)
             if not epochs.training:
                 return None
             with tf.device("CPU:0"):
                 for other in self.broken.substitutes(index):
                     try:
-                        parts = load(tf.constant(other), tf.constant([epoch_seed, position]))
+                        parts = load(tf.constant(other), tf.constant([epoch_seed, number]))
                         return tuple(part.numpy() for part in parts)
                     except tf.errors.OpError:
                         self.broken.record(other)
             return None
 
-        return without_gaps(records, load, substitute, self.count)
+        return without_gaps(records, load, substitute, part.length or 0, keeps_places=part.is_cut)

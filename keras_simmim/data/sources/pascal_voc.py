@@ -38,7 +38,7 @@ def pascal_voc(
     Args:
         folder: the folder.
         image_size: side or `(height, width)` of the results, in pixels; None takes that of `crop`.
-        batch_size: images in a batch.
+        batch_size: images in a batch, over all shards.
         class_names: names of the objects in the order of their labels; None: those that are found,
             sorted.
         max_boxes: boxes given for each image, M; what an image has above it is left out with a

@@ -38,7 +38,7 @@ def segmentation_folder(
         images: the folder of the images, and of folders with more of them.
         masks: the folder of the masks.
         image_size: side or `(height, width)` of the results, in pixels; None takes that of `crop`.
-        batch_size: images in a batch.
+        batch_size: images in a batch, over all shards.
         class_names: names of the classes 0, 1, …, or None.
         training: True for a new order, random crops and flips in every epoch, the same for an image
             and its mask; False for the sorted order and the whole images.

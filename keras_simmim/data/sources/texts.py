@@ -29,6 +29,8 @@ def texts(
     epoch: int = 0,
     first_batch: int = 0,
     drop_remainder: bool | None = None,
+    shard: int | None = None,
+    shards: int | None = None,
 ) -> tf.data.Dataset:
     """Batch texts as rows of token ids.
 
@@ -48,7 +50,7 @@ def texts(
         labels: one integer a text, −1 for one without a label; None for no labels; `"auto"` takes
             the sub-folders of a folder, sorted by name, if all files lie in sub-folders.
         length: ids of each row, L.
-        batch_size: texts in a batch.
+        batch_size: texts in a batch, over all shards.
         column: name of the CSV file's column with the texts.
         label_column: name of that with the labels, if there are any: whole numbers, or names of
             classes; an empty one is a text without a label.
@@ -62,12 +64,16 @@ def texts(
             interrupted run stopped.
         drop_remainder: whether an incomplete last batch is left out; None: in training, unless it
             is the only one.
+        shard: which of `shards` contiguous slices of each batch is given, from 0, where several
+            processes share the work; both None: in training that of this process among those which
+            train together, otherwise the whole, as `ks.data.SourceArguments` says.
+        shards: how many slices a batch is cut into, a divisor of `batch_size`.
 
     Returns:
         A `tf.data.Dataset` of int32 batches (batch, L), 0 being padding, or of pairs of these and
         int32 labels (batch,). It has the attributes `tokenizer`, `class_names` (list or None),
-        `example_count`, `truncated`, the number of texts that were cut off, and `file_paths` (of a
-        folder, otherwise None).
+        `example_count`, `truncated`, the number of texts that were cut off, `file_paths` (of a
+        folder, otherwise None), and `shard` and `shards`.
 
     Raises:
         FileNotFoundError: if there is nothing at a path.
@@ -106,6 +112,8 @@ def texts(
         epoch=epoch,
         first_batch=first_batch,
         drop_remainder=drop_remainder,
+        shard=shard,
+        shards=shards,
         examples="texts",
     )
     dataset.tokenizer = used

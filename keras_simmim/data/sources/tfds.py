@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_simmim.data import arguments
 from keras_simmim.data.pipeline.batching import batched
+from keras_simmim.data.pipeline.epoch_part import EpochPart
 from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.pipeline.plan import Plan
 from keras_simmim.data.pipeline.source import Source
@@ -39,11 +40,15 @@ def from_tfds(
     The images stay encoded until they are cropped, so that of a JPEG no more than the crop is
     decoded. Labels are taken if there is an integer feature called "label".
 
+    TFDS gives its examples one after another, and the buffer that shuffles them has to see all:
+    each shard reads the files of the whole split, and leaves out what is not its own before it is
+    decoded. Where TFDS does not know the number of images, shards need `drop_remainder=True`.
+
     Args:
         name: name of the data set, such as `"cifar10"` or `"imagenet2012:5.1.0"`.
         split: its split, such as `"train"` or `"train[:90%]"`.
         image_size: side or `(height, width)` of the results, in pixels; None takes that of `crop`.
-        batch_size: images in a batch.
+        batch_size: images in a batch, over all shards.
         training: True for a new order, random crops and flips in every epoch; False for the stored
             order and the largest central crop.
         seed: seed of order, crops and flips.
@@ -56,7 +61,8 @@ def from_tfds(
         download: whether to download and prepare a data set that is not there yet.
         **shared: what all sources take, see `ks.data.SourceArguments`: `crop`, or its parts
             `crop_scale`, `crop_ratio` and `flip`; `crops`, to have several of each image; `epoch`
-            and `first_batch`, to go on with a run; `drop_remainder`.
+            and `first_batch`, to go on with a run; `drop_remainder`; `shard` and `shards`, where
+            several processes share the work.
 
     Returns:
         A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), with an axis of
@@ -134,13 +140,15 @@ class _Stored(Source):
         self.value_range = value_range
         self.buffer = buffer
 
-    def records(self, epochs: Epochs, epoch_seed: tf.Tensor) -> tf.data.Dataset:
-        """Return the examples of one epoch, shuffled in training as far as the buffer reaches."""
+    def records(self, epochs: Epochs, epoch_seed: tf.Tensor, part: EpochPart) -> tf.data.Dataset:
+        """Return examples of one epoch, shuffled in training as far as the buffer reaches."""
         if not epochs.training:
-            return self.stored
+            return part.of_stream(self.stored)
         # The graph's own seed, copied from `tf.random.set_seed`, would take part in the order.
         tf.compat.v1.set_random_seed(1)
-        return self.stored.shuffle(self.buffer, seed=epoch_seed, reshuffle_each_iteration=False)
+        return part.of_stream(
+            self.stored.shuffle(self.buffer, seed=epoch_seed, reshuffle_each_iteration=False)
+        )
 
     def open_image(self, record: dict[str, tf.Tensor]) -> EncodedImage:
         """Return the image of an example, of which the header is read."""
