@@ -20,7 +20,7 @@ def batched(source: Source, plan: Plan) -> tf.data.Dataset:
         plan: what becomes of them.
 
     Returns:
-        The data set. Its `epochs` are those of the plan, as `shard` and `shards` are; `class_names`
+        The data set. Its `epochs`, `shard_index` and `shards` are those of the plan; `class_names`
         and `image_count` are what the source says.
 
     Raises:
@@ -70,5 +70,5 @@ def batched(source: Source, plan: Plan) -> tf.data.Dataset:
     dataset = numbered(batches, epochs, batch_count)
     dataset.class_names = source.class_names
     dataset.image_count = source.count
-    dataset.shard, dataset.shards = plan.shard.index, plan.shard.count
+    dataset.shard_index, dataset.shards = plan.shard.index, plan.shard.count
     return dataset

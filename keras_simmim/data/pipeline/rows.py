@@ -43,7 +43,7 @@ def batched_rows(
 
     Returns:
         A data set of batches (batch, …), or of pairs of these and labels (batch,), with `epochs`,
-        `example_count`, N, `shard` and `shards`.
+        `example_count`, N, `shard_index` and `shards`.
 
     Raises:
         ValueError: if a number is out of bounds, or arguments contradict each other.
@@ -87,5 +87,5 @@ def batched_rows(
     batches = part.batched(epochs.start().flat_map(places))
     dataset = numbered(batches.map(gather, tf.data.AUTOTUNE), epochs, plan.batch_count(count))
     dataset.example_count = count
-    dataset.shard, dataset.shards = plan.shard.index, plan.shard.count
+    dataset.shard_index, dataset.shards = plan.shard.index, plan.shard.count
     return dataset

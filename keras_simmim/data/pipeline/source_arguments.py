@@ -41,8 +41,8 @@ class SourceArguments(CropArguments, total=False):
             otherwise the whole, so that each process evaluates all. Both integers, or else a
             ValueError.
         shards: into how many shards a batch is cut, a divisor of `batch_size`, which stays that of
-            the whole batch. A data set of `ks.data` tells both as `dataset.shard` and
-            `dataset.shards`, 0 and 1 where it is whole.
+            the whole batch. A data set of `ks.data` tells both: its `shard_index` and `shards` are
+            0 and 1 where it is whole. (`dataset.shard` is TensorFlow's.)
 
     Example:
     ```python

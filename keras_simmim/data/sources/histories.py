@@ -66,7 +66,7 @@ def histories(
         item first. It has the attributes `users`, those of the rows of `training=False`;
         `example_count`, their number; `left_out`, the number of users with a single item;
         `truncated`, that of the users whose earlier items are in no row; `feature_names` (list or
-        None); and `shard` and `shards`. They are of all rows, whatever the shard.
+        None); and `shard_index` and `shards`. They are of all rows, whatever the shard.
 
     Raises:
         ValueError: for arrays of different lengths or other types, items or features below 1, no

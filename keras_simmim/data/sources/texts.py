@@ -73,7 +73,7 @@ def texts(
         A `tf.data.Dataset` of int32 batches (batch, L), 0 being padding, or of pairs of these and
         int32 labels (batch,). It has the attributes `tokenizer`, `class_names` (list or None),
         `example_count`, `truncated`, the number of texts that were cut off, `file_paths` (of a
-        folder, otherwise None), and `shard` and `shards`.
+        folder, otherwise None), and `shard_index` and `shards`.
 
     Raises:
         FileNotFoundError: if there is nothing at a path.
