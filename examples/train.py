@@ -7,6 +7,7 @@ KERAS_BACKEND=jax python examples/train.py            # the same job on another 
 """
 
 import argparse
+import io
 import os
 import sys
 import time
@@ -71,13 +72,16 @@ def solar_cells(limit: int | None) -> tuple[np.ndarray, np.ndarray]:
     return quarters[..., None], np.unique(types, return_inverse=True)[1][chosen]
 
 
-def datasets(options: argparse.Namespace, epoch: int = 0, first_batch: int = 0) -> tuple:
-    """Return images to train on, the same and the held-out ones unchanged, and what is held out."""
+def datasets(options: argparse.Namespace, **place) -> tuple:
+    """Return images to train on, the same and the held-out ones unchanged, and what is held out.
+
+    The place is that of the first batch, and which part of each batch is read.
+    """
     train = {name: getattr(options, name) for name in ("image_size", "batch_size", "seed")}
     plain = {**train, "training": False}
     # Two crops of each image, which are to agree.
     scale = ks.pretraining.CROP_SCALE
-    train |= {"epoch": epoch, "first_batch": first_batch, "crops": 2, "crop_scale": scale}
+    train |= {**place, "crops": 2, "crop_scale": scale}
     if options.data == "elpv":
         images, labels = solar_cells(options.limit)
         # Neighboring files show cells of one module: whole stretches of files are held out.
@@ -124,13 +128,19 @@ def measured(knn: ks.evaluation.KNN | None, model: ks.SimMIM) -> float | None:
 
 def main() -> None:
     options = arguments()
+    if options.distribute:
+        together = ks.training.distribute()
+        print(together, flush=True)
+        if together.index:
+            sys.stdout = io.StringIO()  # The first process tells what all do.
     keras.utils.set_random_seed(options.seed)
     if options.mixed_precision:
         keras.config.set_dtype_policy("mixed_bfloat16")
     output = options.output
     print(f"Backend: {keras.backend.backend()}. Data: {options.data}. Seed: {options.seed}.")
     try:
-        train, reference, held_out, split = datasets(options)
+        # All processes look at the same images first.
+        train, reference, held_out, split = datasets(options, shard=0, shards=1)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"--data {options.data}: {str(error).strip().splitlines()[0]}")
     # In training they come in random order: neighboring files may look alike.
@@ -159,8 +169,9 @@ def main() -> None:
         model, epoch, batch = found.model, found.epoch, found.batch
         if found.step != epoch * steps_per_epoch + batch:
             sys.exit(f"--data: {output} was begun with another number of images.")
-        train = datasets(options, epoch, batch)[0]
         print(f"Continuing {output} after epoch {epoch}, batch {batch}.")
+    if found or options.distribute:
+        train = datasets(options, epoch=epoch, first_batch=batch)[0]
     print(f"{model.count_params():,} parameters. Results go to {output}.")
 
     evaluators = [knn] if knn else []
@@ -194,8 +205,9 @@ def main() -> None:
         "seed": options.seed,
     }
     report = run.finish(summary)
-    first, last = summary["loss_first"], summary["loss_last"]
-    print(f"Loss {first:.3f} → {last:.3f} in {summary['seconds']:.0f} s.")
+    if summary["loss_first"] is not None:
+        first, last = summary["loss_first"], summary["loss_last"]
+        print(f"Loss {first:.3f} → {last:.3f} in {summary['seconds']:.0f} s.")
     print(f"Look at {report} or: tensorboard --logdir {output / 'logs'}")
 
 

@@ -16,6 +16,7 @@ from keras_simmim.training import callbacks
 from keras_simmim.training.report import write_report
 from keras_simmim.training.resume import Resumed, resume
 from keras_simmim.training.run_record import record_run
+from keras_simmim.training.written_once import written_once
 
 
 class Run:
@@ -135,10 +136,11 @@ class Run:
             **arguments,
         )
         seconds = time.time() - started
-        if processes.index() == 0:
-            # Renamed when it is whole, as the checkpoints are.
-            model.save(folder / ".model.keras")
-            os.replace(folder / ".model.keras", folder / "model.keras")
+        with written_once(folder) as place:
+            if place is not None:
+                # Renamed when it is whole, as the checkpoints are.
+                model.save(place / ".model.keras")
+                os.replace(place / ".model.keras", place / "model.keras")
         if pictures is not None:
             self._show(model, pictures, candidates, truth)
         first, last = losses.first_and_last() if losses.losses else (None, None)

@@ -320,8 +320,6 @@ class TrainedModel(step.TrainStep, keras.Model):
         self.saves = None
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             given = keras.tree.flatten(callbacks or [])
-            if processes.index():
-                given = [each for each in given if not getattr(each, "for_first_process", False)]
             before = [EmptyMeans(given), unfinished, SeedSteps()]
             arguments["callbacks"] = [*before, *given, guard, SaveLast(given)]
             self.saves = []

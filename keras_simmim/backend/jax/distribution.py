@@ -44,6 +44,8 @@ def start(
             index = int(os.environ["JAX_PROCESS_ID"])
         # Processes that compute on CPUs otherwise see themselves alone.
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
+        # And what they tell each other gets mixed up between computations that run at once.
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
         jax.distributed.initialize(
             None if address == "auto" else address,
             count,
@@ -191,3 +193,8 @@ def device_count() -> int:
     """Count the devices that a batch is shared among."""
     distribution = keras.distribution.distribution()
     return 1 if distribution is None else int(np.prod(distribution.device_mesh.shape))
+
+
+def saves_together() -> bool:
+    """Say whether all processes must save for one to: JAX reads variables together."""
+    return processes.count() > 1

@@ -125,3 +125,8 @@ def _as_dataset(data: keras.utils.PyDataset) -> tf.data.Dataset:
 def device_count() -> int:
     """Count the devices that a batch is shared among."""
     return int(tf.distribute.get_strategy().num_replicas_in_sync)
+
+
+def saves_together() -> bool:
+    """Say whether all processes must save for one to: each worker has all variables."""
+    return False

@@ -93,3 +93,8 @@ def check_model(model: Any) -> None:
 def device_count() -> int:
     """Count the devices that a batch is shared among."""
     return processes.count()
+
+
+def saves_together() -> bool:
+    """Say whether all processes must save for one to: each process has all variables."""
+    return False

@@ -3,12 +3,18 @@
 import tensorflow as tf
 
 from keras_simmim.data.pipeline.host import leave_gpu_to_backend
+from keras_simmim.data.pipeline.origin import origin
 
 
 class Meter:
-    """Count what went through a metered data set since it was made."""
+    """Count what went through a metered data set since it was made.
 
-    def __init__(self) -> None:
+    Args:
+        shards: parts of each batch, of which this process has one and the images of all count.
+    """
+
+    def __init__(self, shards: int = 1) -> None:
+        self.shards = shards
         with tf.init_scope(), tf.device("CPU:0"):
             self._images = tf.Variable(0, trainable=False, dtype=tf.int64, name="images")
             self._seconds = tf.Variable(0.0, trainable=False, dtype=tf.float64, name="seconds")
@@ -27,7 +33,7 @@ class Meter:
         """Return a batch once it is counted, which was asked for and came at these times."""
         images = tf.shape(tf.nest.flatten(batch)[0], out_type=tf.int64)[0]
         self._seconds.assign_add(after - before)
-        self._images.assign_add(images)
+        self._images.assign_add(images * self.shards)
         return batch
 
 
@@ -64,7 +70,7 @@ def metered(dataset: tf.data.Dataset) -> tf.data.Dataset:
     leave_gpu_to_backend()
     if not isinstance(dataset, tf.data.Dataset):
         raise TypeError(f"dataset must be a tf.data.Dataset, got {type(dataset).__name__}.")
-    meter = Meter()
+    meter = Meter(origin(dataset, "shards") or 1)
     # `zip` asks its sources one after the other.
     clock = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
     result = tf.data.Dataset.zip((clock, dataset, clock)).map(

@@ -8,7 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backend import processes
 from keras_simmim.training import checkpoint_files
+from keras_simmim.training.written_once import written_once
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -48,9 +50,6 @@ class Checkpoint(keras.callbacks.Callback):
     ```
     """
 
-    # Of several processes the first one writes.
-    for_first_process = True
-
     def __init__(
         self, directory: str | os.PathLike[str], every: int | None = None, keep: int = 3
     ) -> None:
@@ -78,6 +77,9 @@ class Checkpoint(keras.callbacks.Callback):
                 f"model has {self._step} steps behind it: go on with ks.training.resume, or "
                 "choose another directory."
             )
+        self._known: set[int] = set()
+        if processes.index():
+            return
         self.directory.mkdir(parents=True, exist_ok=True)
         if not os.access(self.directory, os.W_OK):
             raise PermissionError(f"directory {str(self.directory)!r} cannot be written to.")
@@ -115,13 +117,19 @@ class Checkpoint(keras.callbacks.Callback):
             self.model.saves.append(save)
 
     def _save(self, epoch: int, batch: int) -> None:
-        others = set(checkpoint_files.checkpoints(self.directory)) - self._known
+        """Save, if this is the first of several processes, whose weights are those of all."""
+        with written_once(self.directory) as directory:
+            if directory is not None:
+                self._save_to(directory, epoch, batch)
+
+    def _save_to(self, directory: Path, epoch: int, batch: int) -> None:
+        others = set(checkpoint_files.checkpoints(directory)) - self._known
         if others:
             raise ValueError(
-                f"directory {str(self.directory)!r} has checkpoints of steps {sorted(others)} that "
+                f"directory {str(directory)!r} has checkpoints of steps {sorted(others)} that "
                 "another run has written since this one began: choose another directory for one "
                 "of them."
             )
-        checkpoint_files.write(self.model, self.directory, epoch, batch)
+        checkpoint_files.write(self.model, directory, epoch, batch)
         self._known.add(int(ops.convert_to_numpy(self.model.step)))
-        checkpoint_files.remove_all_but(self.directory, self.keep)
+        checkpoint_files.remove_all_but(directory, self.keep)

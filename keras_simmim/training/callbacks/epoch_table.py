@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from keras_simmim.backend import processes
+
 
 class EpochTable(keras.callbacks.Callback):
     """Record the logs of every epoch as CSV rows.
@@ -34,9 +36,6 @@ class EpochTable(keras.callbacks.Callback):
     ```
     """
 
-    # Of several processes the first one writes.
-    for_first_process = True
-
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__()
         self.path = Path(path)
@@ -60,6 +59,8 @@ class EpochTable(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the file anew beside its place, and rename it into place."""
         self.rows.append({"epoch": epoch + 1, **(logs or {})})
+        if processes.index():
+            return
         names = dict.fromkeys(name for row in self.rows for name in row)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         aside = self.path.with_name(f".{self.path.name}.part")

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from keras_simmim.backend import processes
 from keras_simmim.training.callbacks.telemetry import meter_of
 
 REDRAW_SECONDS = 0.1  # on a terminal
@@ -49,9 +50,6 @@ class Progress(keras.callbacks.Callback):
     # Keras may call `on_train_batch_end` in a thread: nothing in it needs the steps in order. So
     # training does not wait for the losses of each step, unless another callback does.
     async_safe = True
-
-    # Of several processes the first one writes.
-    for_first_process = True
 
     def __init__(self, dataset: Any, show: Sequence[str] = ("loss", "knn_accuracy")) -> None:
         super().__init__()
@@ -122,6 +120,8 @@ class Progress(keras.callbacks.Callback):
         return (now - started) / (done - first) * left if done > first else None
 
     def _write(self, line: str, ends: bool) -> None:
+        if processes.index():
+            return
         if self._is_terminal:
             width = shutil.get_terminal_size().columns - 1
             line = f"\r{line[:width]}\x1b[K"

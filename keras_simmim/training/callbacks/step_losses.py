@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_simmim.backend import processes
+
 
 class StepLosses(keras.callbacks.Callback):
     """Record the training loss of every single step as CSV rows (step, loss).
@@ -36,9 +38,6 @@ class StepLosses(keras.callbacks.Callback):
     ```
     """
 
-    # Of several processes the first one writes.
-    for_first_process = True
-
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__()
         self.path = Path(path)
@@ -55,6 +54,8 @@ class StepLosses(keras.callbacks.Callback):
         self._skipped = _number(self.model.skipped_steps)
         self.losses = _recorded(self.path)[:steps]
         self.losses += [math.nan] * (steps - len(self.losses))
+        if processes.index():
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         aside = self.path.with_name(f".{self.path.name}.part")
         rows = (f"{step},{loss!r}\n" for step, loss in enumerate(self.losses))
@@ -80,8 +81,9 @@ class StepLosses(keras.callbacks.Callback):
             loss, self._running_sum = total - self._running_sum, total
         self._skipped = skipped
         # Opened for each row: what is written stays, whenever the run is killed.
-        with self.path.open("a") as file:
-            file.write(f"{len(self.losses)},{loss!r}\n")
+        if processes.index() == 0:
+            with self.path.open("a") as file:
+                file.write(f"{len(self.losses)},{loss!r}\n")
         self.losses.append(loss)
 
     def first_and_last(self) -> tuple[float, float]:

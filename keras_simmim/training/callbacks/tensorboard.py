@@ -57,9 +57,6 @@ class TensorBoard(keras.callbacks.Callback):
     # See `Progress`.
     async_safe = True
 
-    # Of several processes the first one writes.
-    for_first_process = True
-
     def __init__(
         self,
         log_dir: str | os.PathLike[str],
