@@ -14,6 +14,14 @@ class Distribution(NamedTuple):
         devices: the names of all of them.
         processes: how many there are.
         index: of this process, from 0.
+
+    Example:
+    ```python
+    import keras_simmim as ks
+
+    found = ks.training.Distribution("torch.distributed", ("cpu", "cpu"), 2, 1)
+    str(found)   # 'torch.distributed: 2 device(s) in 2 process(es), this is process 1.'
+    ```
     """
 
     engine: str

@@ -105,7 +105,7 @@ def _rows(count: int) -> list[int]:
 
 
 class _Summed(torch.autograd.Function):
-    """The sum of all processes' tensors; back, that of all their gradients."""
+    """Sum the tensors of all processes; back, all their gradients."""
 
     @staticmethod
     def forward(context: Any, value: Any) -> Any:
@@ -121,7 +121,7 @@ class _Summed(torch.autograd.Function):
 
 
 class _Gathered(torch.autograd.Function):
-    """All processes' rows; back, the sum of all processes' gradients of one's own."""
+    """Put all processes' rows behind each other; back, sum their gradients of one's own."""
 
     @staticmethod
     def forward(context: Any, value: Any, rows: list[int]) -> Any:
