@@ -22,7 +22,7 @@ def start(script, *arguments, kind="one"):
     ]
 
 
-def finish(processes, timeout=540):
+def finish(processes, timeout=1200):
     """Wait for all, which must end well."""
     outputs = [process.communicate(timeout=timeout)[0] for process in processes]
     for process, output in zip(processes, outputs, strict=True):
