@@ -9,6 +9,7 @@ import jax
 import keras
 import numpy as np
 
+from keras_simmim.backend.chosen_devices import chosen_devices
 from keras_simmim.backend.jax import processes
 from keras_simmim.backend.types import Shape
 
@@ -52,25 +53,16 @@ def start(
             index,
             initialization_timeout=int(timeout),
         )
-    chosen = _chosen(devices)
-    if len(chosen) > 1:
-        keras.distribution.set_distribution(SharedBatches(devices=chosen, auto_shard_dataset=False))
-    engine = "keras.distribution" if len(chosen) > 1 else "jax"
-    return engine, tuple(chosen), processes.count(), processes.index()
-
-
-def _chosen(devices: int | Sequence[str] | None) -> list[str]:
-    """Return the names of devices that exist: all, the first, or those that are named."""
     found = keras.distribution.list_devices()
-    chosen = found if devices is None else found[:devices] if isinstance(devices, int) else devices
-    unknown = [name for name in chosen if name not in found]
-    if unknown or (isinstance(devices, int) and len(chosen) < devices):
-        raise ValueError(f"devices must be among {found}, got {devices!r}.")
+    chosen = chosen_devices(devices, found)
     if processes.count() > 1 and len(chosen) < len(found):
         raise ValueError(
             f"devices must be None with several processes, which compute on all, got {devices!r}."
         )
-    return list(chosen)
+    if len(chosen) > 1:
+        keras.distribution.set_distribution(SharedBatches(devices=chosen, auto_shard_dataset=False))
+    engine = "keras.distribution" if len(chosen) > 1 else "jax"
+    return engine, tuple(chosen), processes.count(), processes.index()
 
 
 class SharedBatches(keras.distribution.DataParallel):

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_simmim.backend.chosen_devices import chosen_devices
 from keras_simmim.backend.tensorflow import processes
 
 
@@ -47,7 +48,8 @@ def start(
         options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=timeout)
         strategy: Any = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     else:
-        chosen = _chosen(devices)
+        found = [each.name.removeprefix("/device:") for each in _all()]
+        chosen = chosen_devices(devices, found)
         if len(chosen) == 1:
             return "tensorflow", tuple(chosen), 1, 0
         strategy = tf.distribute.MirroredStrategy(chosen)
@@ -55,16 +57,6 @@ def start(
     own = strategy.extended.worker_devices
     names = tuple(own) * processes.count()
     return f"tf.distribute.{type(strategy).__name__}", names, processes.count(), processes.index()
-
-
-def _chosen(devices: int | Sequence[str] | None) -> list[str]:
-    """Return the names of devices that exist: all, the first, or those that are named."""
-    found = [each.name.removeprefix("/device:") for each in _all()]
-    chosen = found if devices is None else found[:devices] if isinstance(devices, int) else devices
-    unknown = [name for name in chosen if name not in found]
-    if unknown or (isinstance(devices, int) and len(chosen) < devices):
-        raise ValueError(f"devices must be among {found}, got {devices!r}.")
-    return list(chosen)
 
 
 def _all() -> list[Any]:
