@@ -56,7 +56,6 @@ def join_processes(model: Any, arguments: Config) -> None:
                     f"than process {index}: {his} and {mine} (checksums, or how many)."
                 )
     processes.share_weights([*model.variables, *model.optimizer.variables])
-    arguments["x"] = distribution.own_batches(x)
     if index:
         arguments["verbose"] = 0
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_simmim.backend import devices, kernels, processes, step
+from keras_simmim.backend import devices, distribution, kernels, processes, step
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.training.callbacks.empty_means import EmptyMeans
 from keras_simmim.training.callbacks.save_last import SaveLast
@@ -316,6 +316,7 @@ class TrainedModel(step.TrainStep, keras.Model):
         # A run that may not go on here may do so elsewhere.
         unfinished = unfinished_epoch(self.resumed, arguments)
         self.resumed = None
+        arguments["x"] = distribution.own_batches(arguments["x"])
         guard = StopWhenSkipping(self.stop_after_skipped)
         self.saves = None
         if not isinstance(callbacks, keras.callbacks.CallbackList):

@@ -90,6 +90,8 @@ def own_batches(data: Any) -> Any:
 
     `fit` would cut the data for the workers once more.
     """
+    if processes.count() == 1:
+        return data
     strategy = tf.distribute.get_strategy()
     each = len(strategy.extended.worker_devices)
     if isinstance(data, keras.utils.PyDataset):
