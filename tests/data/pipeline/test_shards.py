@@ -328,17 +328,18 @@ class Stop(keras.callbacks.Callback):
 @pytest.mark.long
 def test_a_run_on_a_shard_goes_on_in_the_middle_of_an_epoch(tmp_path):
     generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (20, 16, 24, 3), dtype=np.uint8)
+    # The last batch is of one image, and so this shard's is empty.
+    images = generator.integers(0, 256, (17, 16, 24, 3), dtype=np.uint8)
 
     def make(**place):
         return data.metered(
-            data.from_arrays(images, batch_size=8, drop_remainder=False, shard=1, shards=2, **place)
+            data.from_arrays(images, batch_size=8, drop_remainder=False, shard=0, shards=2, **place)
         )
 
     def new():
         keras.utils.set_random_seed(0)
         backbone = ks.backbones.ConvNet((16, 24, 3), filters=(4,))
-        model = ks.SimMIM(backbone, ks.masking.SpatialMasking(0.5, 1))
+        model = ks.SimMIM(backbone, ks.masking.SpatialMasking(0.5, 1), mask_on="pixels")
         model.compile(keras.optimizers.SGD(0.1))
         return model
 
@@ -348,7 +349,7 @@ def test_a_run_on_a_shard_goes_on_in_the_middle_of_an_epoch(tmp_path):
     with pytest.raises(InterruptedError):
         run.fit(new(), make(), epochs=2, save_every=1, others=[Stop(5)])
     found = ks.pretraining.Run(tmp_path, {"seed": 0}).interrupted()
-    assert (found.epoch, found.batch) == (1, 1) or (found.epoch, found.batch) == (1, 2)
+    assert (found.epoch, found.batch) == (1, 1)
     rest = make(epoch=found.epoch, first_batch=found.batch)
     history = found.model.fit(rest, epochs=2, initial_epoch=1, verbose=0).history["loss"]
     np.testing.assert_array_equal(history, expected[1:])
