@@ -205,9 +205,8 @@ def main() -> None:
         "seed": options.seed,
     }
     report = run.finish(summary)
-    if summary["loss_first"] is not None:
-        first, last = summary["loss_first"], summary["loss_last"]
-        print(f"Loss {first:.3f} → {last:.3f} in {summary['seconds']:.0f} s.")
+    first, last = summary["loss_first"], summary["loss_last"]
+    print(f"Loss {first:.3f} → {last:.3f} in {summary['seconds']:.0f} s.")
     print(f"Look at {report} or: tensorboard --logdir {output / 'logs'}")
 
 

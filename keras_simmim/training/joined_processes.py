@@ -10,6 +10,7 @@ import numpy as np
 from keras_simmim.backend import distribution, processes
 from keras_simmim.backend.types import Config
 from keras_simmim.data.pipeline.origin import origin
+from keras_simmim.data.pipeline.shard import Shard
 
 
 def join_processes(model: Any, arguments: Config) -> None:
@@ -35,9 +36,9 @@ def join_processes(model: Any, arguments: Config) -> None:
         parts = [arguments.pop(name, None) for name in ("x", "y", "sample_weight")]
         arguments |= {"y": None, "sample_weight": None, "batch_size": None}
         content = _checksum([part for part in parts if part is not None])
-        if size % count:
-            raise ValueError(f"batch_size must divide by {count} processes, got {size}.")
-        arguments["x"] = x = OwnRows(parts, size, bool(arguments["shuffle"]), index, count)
+        shard = Shard.from_arguments(None, None, batch_size=size, training=True)
+        first_epoch = arguments.get("initial_epoch", 0)
+        arguments["x"] = x = OwnRows(parts, size, bool(arguments["shuffle"]), shard, first_epoch)
         arguments["shuffle"] = False
     shards = origin(x, "shards")
     if shards is not None and shards != count:
@@ -48,12 +49,12 @@ def join_processes(model: Any, arguments: Config) -> None:
     batches = _length(x)
     config = json.dumps(keras.saving.serialize_keras_object(model), default=str)
     own = [zlib.crc32(config.encode()) >> 1, content, batches]
-    for other, theirs in enumerate(processes.gathered(own)):
-        for what, mine, his in zip(("model", "x", "batches of x"), own, theirs, strict=True):
-            if mine != his:
+    for other, found in enumerate(processes.gathered(own)):
+        for what, here, there in zip(("model", "x", "batches of x"), own, found, strict=True):
+            if here != there:
                 raise ValueError(
                     f"{what} must be the same in all processes, but process {other} has others "
-                    f"than process {index}: {his} and {mine} (checksums, or how many)."
+                    f"than process {index}: {there} and {here} (checksums, or how many)."
                 )
     processes.share_weights([*model.variables, *model.optimizer.variables])
     if index:
@@ -69,12 +70,12 @@ class OwnRows(keras.utils.PyDataset):
         arrays: images, labels and weights, the last ones None where there are none.
         batch_size: rows of a batch of all processes.
         shuffles: whether every epoch has an order of its own.
-        index: of this process.
-        count: of processes.
+        shard: which rows of each batch.
+        epoch: number of the first epoch.
     """
 
     def __init__(
-        self, arrays: list[Any], batch_size: int, shuffles: bool, index: int, count: int
+        self, arrays: list[Any], batch_size: int, shuffles: bool, shard: Shard, epoch: int = 0
     ) -> None:
         super().__init__()
         while arrays[-1] is None:
@@ -82,8 +83,7 @@ class OwnRows(keras.utils.PyDataset):
         self.arrays = [None if each is None else np.asarray(each) for each in arrays]
         self.rows = len(arrays[0])
         self.batch_size, self.shuffles = batch_size, shuffles
-        self.index, self.count = index, count
-        self.epoch = 0
+        self.shard, self.epoch = shard, epoch
         self._order()
 
     def __len__(self) -> int:
@@ -93,7 +93,7 @@ class OwnRows(keras.utils.PyDataset):
     def __getitem__(self, number: int) -> Any:
         """Give this process' part of a batch."""
         chosen = self.order[number * self.batch_size : (number + 1) * self.batch_size]
-        first, last = (len(chosen) * part // self.count for part in (self.index, self.index + 1))
+        first, last = self.shard.bounds(len(chosen))
         chosen = chosen[first:last]
         parts = tuple(None if each is None else each[chosen] for each in self.arrays)
         return parts if len(parts) > 1 else parts[0]

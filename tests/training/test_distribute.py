@@ -1,15 +1,13 @@
 """What `distribute` says where it cannot help, and how arrays are cut for processes."""
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_simmim as ks
+from keras_simmim.data.pipeline.shard import Shard
 from keras_simmim.training.joined_processes import OwnRows
-
-BACKEND = keras.backend.backend()
 
 
 def test_one_device_is_found_and_named():
@@ -45,8 +43,9 @@ def test_addresses_are_those_of_tf_config():
 @given(st.integers(1, 30), st.integers(1, 4), st.integers(1, 4), st.booleans())
 def test_processes_together_have_each_batch_once(rows, count, each, shuffles):
     arrays = [np.arange(rows) + 100, np.arange(rows)]
-    parts = [OwnRows(arrays, count * each, shuffles, index, count) for index in range(count)]
-    whole = OwnRows(arrays, count * each, shuffles, 0, 1)
+    shards = [Shard(index, count) for index in range(count)]
+    parts = [OwnRows(arrays, count * each, shuffles, shard) for shard in shards]
+    whole = OwnRows(arrays, count * each, shuffles, Shard())
     assert {len(part) for part in parts} == {len(whole)} == {max(rows // (count * each), 1)}
     for _ in range(2):
         for number in range(len(whole)):
@@ -56,5 +55,8 @@ def test_processes_together_have_each_batch_once(rows, count, each, shuffles):
                 np.testing.assert_array_equal(together, whole[number][column])
         for part in (*parts, whole):
             part.on_epoch_end()
+    # A run that goes on has the order that it would have had.
+    again = OwnRows(arrays, count * each, shuffles, Shard(), epoch=2)
+    np.testing.assert_array_equal(again.order, whole.order)
     if shuffles and rows > 8:
         assert whole.order.tolist() != sorted(whole.order)

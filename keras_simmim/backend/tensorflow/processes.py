@@ -5,11 +5,6 @@ from typing import Any
 
 import tensorflow as tf
 
-ENDED = (
-    "another process of this run has ended, or cannot be reached. Start all of them again: with a "
-    "Checkpoint, the run goes on where it was saved last."
-)
-
 
 def count() -> int:
     """Return the number of processes that train together; 1 alone."""

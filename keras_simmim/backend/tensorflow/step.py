@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_simmim.backend.gradients import poisoned_unless
+from keras_simmim.backend.lost_process import LOST_PROCESS
 from keras_simmim.backend.tensorflow import processes
 from keras_simmim.backend.tensorflow.kernels import never_empty, total_norm
 from keras_simmim.backend.types import Tensor
@@ -66,7 +67,7 @@ class TrainStep:
         except (tf.errors.UnavailableError, tf.errors.DeadlineExceededError) as error:
             if processes.count() == 1:
                 raise
-            raise RuntimeError(processes.ENDED) from error
+            raise RuntimeError(LOST_PROCESS) from error
 
     def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
         """Return `function(*arguments)`; JAX compiles it first."""

@@ -7,6 +7,7 @@ import keras
 import torch
 
 from keras_simmim.backend.gradients import poisoned_unless
+from keras_simmim.backend.lost_process import LOST_PROCESS
 from keras_simmim.backend.torch import devices, processes
 from keras_simmim.backend.torch.kernels import runs_ahead, total_norm
 from keras_simmim.backend.types import Tensor
@@ -67,7 +68,7 @@ class TrainStep:
             words = ("gloo", "nccl", "peer", "connection", "timed out")
             if processes.count() == 1 or not any(word in str(error).lower() for word in words):
                 raise
-            raise RuntimeError(processes.ENDED) from error
+            raise RuntimeError(LOST_PROCESS) from error
 
     def in_one_piece(self: Any, function: Callable, *arguments: Tensor) -> Any:
         """Return `function(*arguments)`; JAX compiles it first."""
