@@ -1,6 +1,6 @@
 """Which files a source reads, how they are decoded, and what becomes of their images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Unpack, cast
 
@@ -16,7 +16,11 @@ from keras_simmim.data.reading.encoded_image import MAX_PIXELS
 from keras_simmim.data.reading.formats import DEEP_RANGE
 from keras_simmim.data.sources.choices import choose
 from keras_simmim.data.sources.file_arguments import FileArguments
-from keras_simmim.data.sources.image_files import ImageFiles
+from keras_simmim.data.sources.table_source import TableSource
+from keras_simmim.data.tables.chosen_rows import ChosenRows
+from keras_simmim.data.tables.file_table import FileTable
+from keras_simmim.data.tables.image_table import ImageTable
+from keras_simmim.data.targets.class_labels import ClassLabels
 from keras_simmim.data.targets.targets import Targets
 
 
@@ -114,20 +118,61 @@ class FilePlan:
         Raises:
             ValueError: if no file is intact.
         """
+        dataset = self._of_table(FileTable(paths), targets, class_names, unreadable)
+        warn_of_deep(paths, self.max_pixels, self.value_range)
+        dataset.file_paths = paths
+        return dataset
+
+    def batched_rows(
+        self,
+        table: ImageTable,
+        classes: Sequence[int] | None,
+        class_names: list[str] | None,
+        unreadable: Mapping[str, str],
+    ) -> tf.data.Dataset:
+        """Batch the images of a table that `limit` and `subset` leave, and their classes.
+
+        Args:
+            table: the images.
+            classes: of each image, −1 where it has none; None without labels.
+            class_names: names of the classes, or None.
+            unreadable: shards that could not be read, and the reasons.
+
+        Returns:
+            The data set, as `batched` gives it, with `broken_files`.
+
+        Raises:
+            ValueError: if no image is intact.
+        """
+        chosen = self.choose([0] * len(table) if classes is None else list(classes))
+        if len(chosen) < len(table):
+            table = ChosenRows(table, chosen)
+        targets = Targets()
+        if classes is not None:
+            targets = ClassLabels.of([classes[index] for index in chosen])
+        return self._of_table(table, targets, class_names, unreadable)
+
+    def _of_table(
+        self,
+        table: ImageTable,
+        targets: Targets,
+        class_names: list[str] | None,
+        unreadable: Mapping[str, str],
+    ) -> tf.data.Dataset:
+        """Batch all images of a table."""
         broken = BrokenFiles(
-            paths,
+            table,
             self.channels,
             self.max_pixels,
             self.on_error,
             self.value_range or DEEP_RANGE,
             targets,
         )
-        for folder, reason in unreadable.items():
-            broken.note(folder, reason)
+        for name, reason in unreadable.items():
+            broken.note(name, reason)
         broken.check_first()
-        warn_of_deep(paths, self.max_pixels, self.value_range)
         training = self.plan.epochs.training
-        dataset = batched(ImageFiles(broken, class_names=class_names, training=training), self.plan)
-        dataset.file_paths = paths
+        source = TableSource(broken, class_names=class_names, training=training)
+        dataset = batched(source, self.plan)
         dataset.broken_files = broken.reasons
         return dataset

@@ -130,9 +130,5 @@ def image_folder(
     if labels is not None and not isinstance(labels, str):
         files = files.labeled(arguments.as_labels(labels, len(files.paths)))
     files = files.chosen(plan.choose(files.classes))
-    targets = Targets()
-    if files.is_labeled:
-        with tf.device("CPU:0"):
-            classes = tf.constant(files.classes, tf.int32)
-        targets = ClassLabels(lambda index: classes[index])
+    targets = ClassLabels.of(files.classes) if files.is_labeled else Targets()
     return plan.batched(files.paths, targets, files.class_names, unreadable)

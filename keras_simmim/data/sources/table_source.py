@@ -1,7 +1,6 @@
-"""Image files as the pipeline reads them, of which some are broken."""
+"""Encoded images as the pipeline reads them, of which some are broken."""
 
 import functools
-import os
 
 import numpy as np
 import tensorflow as tf
@@ -15,11 +14,11 @@ from keras_simmim.data.reading.encoded_image import EncodedImage
 from keras_simmim.data.reading.gaps import without_gaps
 
 
-class ImageFiles(IndexedSource):
-    """Give the images of files, and others for those that cannot be read.
+class TableSource(IndexedSource):
+    """Give the images of a table, and others for those that cannot be read.
 
     Args:
-        broken: the files, how to decode them, what belongs to them, and which of them are broken,
+        broken: the images, how to decode them, what belongs to them, and which of them are broken,
             as far as it is known.
         class_names: names of the labels, or None.
         training: whether another image takes the place of a broken one.
@@ -29,18 +28,16 @@ class ImageFiles(IndexedSource):
         self, broken: BrokenFiles, *, class_names: list[str] | None, training: bool
     ) -> None:
         super().__init__(
-            len(broken.paths),
+            len(broken.table),
             broken.targets,
             class_names=class_names,
             is_exact=training or broken.on_error == "raise",
         )
         self.broken = broken
-        with tf.device("CPU:0"):
-            self.paths = tf.constant([os.fsencode(path) for path in broken.paths])
 
     def open_image(self, record: tf.Tensor) -> EncodedImage:
         """Return the image of an index, of which the header is read."""
-        return self.broken.open_image(tf.io.read_file(self.paths[record]))
+        return self.broken.open_image(self.broken.table.contents(record))
 
     def load_all(
         self, records: tf.data.Dataset, load: Load, epochs: Epochs, part: EpochPart
@@ -62,7 +59,7 @@ class ImageFiles(IndexedSource):
                     try:
                         parts = load(tf.constant(other), tf.constant([epoch_seed, number]))
                         return tuple(part.numpy() for part in parts)
-                    except tf.errors.OpError:
+                    except (tf.errors.OpError, OSError, ValueError):
                         self.broken.record(other)
             return None
 
