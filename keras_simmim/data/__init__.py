@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from keras_simmim.data.geometry.center_crop import CenterCrop
     from keras_simmim.data.geometry.random_crop import RandomCrop
     from keras_simmim.data.geometry.whole_image import WholeImage
+    from keras_simmim.data.packing.write_shards import write_shards
     from keras_simmim.data.pipeline.metered import metered
     from keras_simmim.data.pipeline.source_arguments import SourceArguments
     from keras_simmim.data.sources.arrays import from_arrays
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from keras_simmim.data.sources.segmentation_folder import segmentation_folder
     from keras_simmim.data.sources.texts import texts
     from keras_simmim.data.sources.tfds import from_tfds
+    from keras_simmim.data.sources.webdataset import from_webdataset
     from keras_simmim.data.text.callable_tokenizer import CallableTokenizer
     from keras_simmim.data.text.tokenizer import Tokenizer
     from keras_simmim.data.text.train_tokenizer import train_tokenizer
@@ -50,6 +52,7 @@ __all__ = [
     "few_labels",
     "from_arrays",
     "from_tfds",
+    "from_webdataset",
     "histories",
     "image_folder",
     "leave_one_out",
@@ -58,6 +61,7 @@ __all__ = [
     "segmentation_folder",
     "texts",
     "train_tokenizer",
+    "write_shards",
 ]
 
 _MODULES = {
@@ -72,6 +76,7 @@ _MODULES = {
     "few_labels": "sources.few_labels",
     "from_arrays": "sources.arrays",
     "from_tfds": "sources.tfds",
+    "from_webdataset": "sources.webdataset",
     "histories": "sources.histories",
     "image_folder": "sources.folder",
     "leave_one_out": "sources.leave_one_out",
@@ -80,6 +85,7 @@ _MODULES = {
     "segmentation_folder": "sources.segmentation_folder",
     "texts": "sources.texts",
     "train_tokenizer": "text.train_tokenizer",
+    "write_shards": "packing.write_shards",
 }
 
 
