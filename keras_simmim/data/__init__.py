@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from keras_simmim.data.sources.file_arguments import FileArguments
     from keras_simmim.data.sources.folder import image_folder
     from keras_simmim.data.sources.histories import histories
+    from keras_simmim.data.sources.huggingface import from_huggingface
     from keras_simmim.data.sources.leave_one_out import leave_one_out
+    from keras_simmim.data.sources.parquet import from_parquet
     from keras_simmim.data.sources.pascal_voc import pascal_voc
     from keras_simmim.data.sources.segmentation_folder import segmentation_folder
     from keras_simmim.data.sources.texts import texts
@@ -51,6 +53,8 @@ __all__ = [
     "coco",
     "few_labels",
     "from_arrays",
+    "from_huggingface",
+    "from_parquet",
     "from_tfds",
     "from_webdataset",
     "histories",
@@ -75,6 +79,8 @@ _MODULES = {
     "coco": "sources.coco",
     "few_labels": "sources.few_labels",
     "from_arrays": "sources.arrays",
+    "from_huggingface": "sources.huggingface",
+    "from_parquet": "sources.parquet",
     "from_tfds": "sources.tfds",
     "from_webdataset": "sources.webdataset",
     "histories": "sources.histories",

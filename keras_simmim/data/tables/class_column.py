@@ -34,8 +34,8 @@ def class_column(
         The classes.
 
     Raises:
-        ValueError: for numbers and names side by side, numbers below −1 or without a name, names
-            that `class_names` lacks, or `class_names` where no image has a label.
+        ValueError: for numbers and names side by side, or anything else, numbers below −1 or
+            without a name, names that `class_names` lacks, or `class_names` without labels.
         TypeError: if `class_names` are no texts.
     """
     names = None if class_names is None else arguments.as_names("class_names", class_names)
@@ -44,6 +44,8 @@ def class_column(
         if names is not None:
             raise ValueError(f"class_names needs labels, got {names!r} without them.")
         return ClassColumn(None, None)
+    if others := [value for value in values if not isinstance(value, int | str | None)]:
+        raise ValueError(f"labels must be integers or names, got {others[0]!r}.")
     if str in kinds and len(kinds) > 1:
         first = {kind: next(v for v in values if type(v) is kind) for kind in kinds}
         raise ValueError(
