@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,28 +17,25 @@ BITS = (8, 10, 12, 14)  # of sensors and of converters
 HEADER = 26  # bytes of a PNG up to its number of channels
 
 
-def warn_of_deep(
-    paths: Sequence[str], max_pixels: int, value_range: tuple[float, float] | None
-) -> None:
-    """Log that the range of the values of 16-bit files seems to be another, looking at a few.
+def warn_of_deep(paths: Sequence[str], max_pixels: int) -> None:
+    """Log that the range of the values of 16-bit PNGs seems to be another, looking at a few.
 
     Args:
         paths: all files of the data set.
         max_pixels: most pixels that a file may have.
-        value_range: the range that was asked for, None if none was.
     """
     deep = [path for path in paths if path.lower().endswith((".png", ".apng"))] or paths
     places = np.linspace(0, len(deep) - 1, min(LOOKED_AT, len(deep))).astype(int)
     looked_at = [deep[place] for place in places]
-    largest = {path: value for path in looked_at if (value := _largest(path, max_pixels)) >= 0}
-    if value_range is not None:
-        if not largest:
-            LOGGER.warning(
-                "value_range=%r is for 16-bit PNGs, and none of the %d files looked at is one.",
-                value_range,
-                len(looked_at),
-            )
-        return
+    warn_of_dark({path: value for path in looked_at if (value := _largest(path, max_pixels)) >= 0})
+
+
+def warn_of_dark(largest: Mapping[str, int]) -> None:
+    """Log that 16-bit files will be dark, if they seem to hold fewer bits.
+
+    Args:
+        largest: values by the names of the files.
+    """
     path = max(largest, key=lambda name: largest[name], default="")
     value = largest.get(path, 0)
     if 0 < value < 2 ** BITS[-1]:
@@ -52,6 +50,16 @@ def warn_of_deep(
             bits,
             2**bits - 1,
         )
+
+
+def warn_of_shallow(value_range: Any, looked_at: int) -> None:
+    """Log that a range was asked for where there is nothing that it is for."""
+    LOGGER.warning(
+        "value_range=%r is for files of more than 8 bits, and none of the %d files looked at is "
+        "one.",
+        value_range,
+        looked_at,
+    )
 
 
 def _largest(path: str, max_pixels: int) -> int:

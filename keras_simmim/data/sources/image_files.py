@@ -11,8 +11,8 @@ from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.pipeline.indexed_source import IndexedSource
 from keras_simmim.data.pipeline.source import Load
 from keras_simmim.data.reading.broken_files import BrokenFiles
-from keras_simmim.data.reading.encoded_image import EncodedImage
 from keras_simmim.data.reading.gaps import without_gaps
+from keras_simmim.data.reading.readable_image import ReadableImage
 
 
 class ImageFiles(IndexedSource):
@@ -38,7 +38,7 @@ class ImageFiles(IndexedSource):
         with tf.device("CPU:0"):
             self.paths = tf.constant([os.fsencode(path) for path in broken.paths])
 
-    def open_image(self, record: tf.Tensor) -> EncodedImage:
+    def open_image(self, record: tf.Tensor) -> ReadableImage:
         """Return the image of an index, of which the header is read."""
         return self.broken.open_image(tf.io.read_file(self.paths[record]))
 
@@ -62,7 +62,7 @@ class ImageFiles(IndexedSource):
                     try:
                         parts = load(tf.constant(other), tf.constant([epoch_seed, number]))
                         return tuple(part.numpy() for part in parts)
-                    except tf.errors.OpError:
+                    except (tf.errors.OpError, ValueError):
                         self.broken.record(other)
             return None
 
