@@ -16,7 +16,11 @@ from keras_simmim.data.packing.shard_writer import ShardWriter
 from keras_simmim.data.packing.small_image import small_image
 from keras_simmim.data.pipeline.host import leave_gpu_to_backend
 from keras_simmim.data.reading.broken_files import BrokenFiles
+from keras_simmim.data.reading.channel_choice import ChannelChoice
 from keras_simmim.data.reading.encoded_image import MAX_PIXELS
+from keras_simmim.data.reading.formats import EXTENSIONS
+from keras_simmim.data.reading.picture_reader import PictureReader
+from keras_simmim.data.reading.read_picture import read_picture
 from keras_simmim.data.sources.listing import Listing, list_images
 from keras_simmim.data.tables.file_table import FileTable
 from keras_simmim.data.tables.shards_record import NAME, read_record, write_record
@@ -121,7 +125,7 @@ def write_shards(
     place = arguments.as_path("output", output)
     call |= {"max_pixels": max_pixels, "files": _digest(files)}
     record = _begun(place, files, call)
-    broken = BrokenFiles(FileTable(files.paths), COLOR, max_pixels, on_error)
+    broken = _broken_files(FileTable(files.paths), max_pixels, on_error)
     broken.reasons.update(record["broken_files"])
     for name, reason in unreadable.items():
         broken.note(name, reason)
@@ -231,6 +235,12 @@ def _begun(place: str, files: Listing, call: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
+def _broken_files(table: FileTable, max_pixels: int, on_error: str) -> BrokenFiles:
+    """Return what reads files as colors of 8 bits, and names those that cannot be read."""
+    reader = None if table.is_encoded else PictureReader(ChannelChoice(COLOR), None, max_pixels, 0)
+    return BrokenFiles(table, COLOR, max_pixels, on_error, reader=reader)
+
+
 def _packed(
     broken: BrokenFiles, path: str, index: int, call: dict[str, Any]
 ) -> tuple[bytes, str] | None:
@@ -238,9 +248,12 @@ def _packed(
     try:
         with open(path, "rb") as file:
             contents = file.read()
-        if call["size"] is None:
+        if call["size"] is None and path.lower().endswith(EXTENSIONS):
             if broken.why_broken(index) is not None:
                 return None
+        elif call["size"] is None:
+            # Whatever becomes of its channels and values where it is read.
+            read_picture(contents, call["max_pixels"])
         elif small := small_image(
             contents,
             call["size"],

@@ -1,7 +1,6 @@
 """Images that cannot be read: named, counted, and then skipped or raised."""
 
 import logging
-import re
 import threading
 from collections.abc import Iterator
 from math import gcd
@@ -10,7 +9,10 @@ import tensorflow as tf
 
 from keras_simmim.data.geometry.boxes import whole_box
 from keras_simmim.data.reading.encoded_image import EncodedImage
-from keras_simmim.data.reading.formats import DEEP_RANGE, TOO_MANY
+from keras_simmim.data.reading.formats import DEEP_RANGE
+from keras_simmim.data.reading.picture_reader import PictureReader
+from keras_simmim.data.reading.plain_reason import plain_reason
+from keras_simmim.data.reading.readable_image import ReadableImage
 from keras_simmim.data.tables.image_table import ImageTable
 from keras_simmim.data.targets.targets import Targets
 
@@ -27,6 +29,7 @@ class BrokenFiles:
         on_error: `"skip"` to log a broken image, `"raise"` to raise an error that names it.
         value_range: values of 16-bit images that become 0 and 255.
         targets: what belongs to each image; one without it is as useless as a broken one.
+        reader: of files that TensorFlow's readers do not read as they are to be; None without any.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class BrokenFiles:
         on_error: str,
         value_range: tuple[float, float] = DEEP_RANGE,
         targets: Targets | None = None,
+        reader: PictureReader | None = None,
     ) -> None:
         self.table = table
         self.channels = channels
@@ -44,6 +48,7 @@ class BrokenFiles:
         self.on_error = on_error
         self.value_range = value_range
         self.targets = targets or Targets()
+        self.reader = reader
         self.reasons: dict[str, str] = {}
         self._broken: set[int] = set()
         self._lock = threading.Lock()
@@ -99,8 +104,16 @@ class BrokenFiles:
         for number in range(1, count):
             yield (index + number * step) % count
 
-    def open_image(self, contents: tf.Tensor) -> EncodedImage:
+    def open_image(self, contents: tf.Tensor) -> ReadableImage:
         """Return the image that the bytes of a file hold."""
+        if self.reader is None:
+            return self._encoded(contents)
+        if self.reader.takes_all:
+            return self.reader.open(contents)
+        return self.reader.open_or(contents, self._encoded, self.channels)
+
+    def _encoded(self, contents: tf.Tensor) -> EncodedImage:
+        """Return the image of a file that TensorFlow's readers read."""
         return EncodedImage.open(contents, self.channels, self.max_pixels, self.value_range)
 
     def why_broken(self, index: int) -> str | None:
@@ -113,15 +126,6 @@ class BrokenFiles:
             image = self.open_image(contents)
             image.part(whole_box(image.shape))
         except (tf.errors.OpError, OSError, ValueError) as error:
-            reason = _plain(getattr(error, "message", str(error)))
-            return f"{reason}={self.max_pixels}" if reason == TOO_MANY else reason
-        height, width = image.shape.numpy().tolist()
+            return plain_reason(getattr(error, "message", str(error)), self.max_pixels)
+        height, width = image.shape.numpy().tolist()[:2]
         return self.targets.why_broken(index, (height, width))
-
-
-def _plain(message: str) -> str:
-    """Strip a TensorFlow message of its operation names and its second line."""
-    first = message.strip().splitlines()[0]
-    first = re.sub(r"\{\{.*?\}\} ?| ?\[Op:\w*\]| name: *$", "", first)
-    assertion = re.fullmatch(r"assertion failed: \[b?'?(.*?)'?\]", first)
-    return (assertion.group(1) if assertion else first).rstrip(" .")

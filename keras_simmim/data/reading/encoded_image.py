@@ -75,6 +75,18 @@ class EncodedImage(NamedTuple):
         )
         return cls(contents, channels, shape, is_plain, turn, decoded)
 
+    @classmethod
+    def of_pixels(cls, pixels: tf.Tensor, contents: tf.Tensor, channels: int) -> "EncodedImage":
+        """Return an image that was decoded elsewhere.
+
+        Args:
+            pixels: uint8 tensor (height, width, 3), as it is looked at.
+            contents: scalar string tensor, the bytes of the file, which is no JPEG.
+            channels: 1 for gray, 3 for color.
+        """
+        shape, turn = tf.shape(pixels)[:2], tf.constant(1)
+        return cls(contents, channels, shape, tf.constant(False), turn, pixels)
+
     def part(self, box: tf.Tensor) -> tf.Tensor:
         """Return the pixels in a box, uint8 (box height, box width, channels).
 

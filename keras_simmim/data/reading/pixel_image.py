@@ -11,7 +11,7 @@ class PixelImage(NamedTuple):
     """Give parts of an image that is in memory.
 
     Attributes:
-        pixels: uint8 tensor (height, width, channels).
+        pixels: uint8 or float32 tensor (height, width, channels).
     """
 
     pixels: tf.Tensor
@@ -22,5 +22,5 @@ class PixelImage(NamedTuple):
         return tf.shape(self.pixels)
 
     def part(self, box: tf.Tensor) -> tf.Tensor:
-        """Return the pixels in a box `[top, left, height, width]`, a uint8 tensor."""
+        """Return the pixels in a box `[top, left, height, width]`, of their type."""
         return cut(self.pixels, box)

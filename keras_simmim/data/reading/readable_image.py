@@ -13,7 +13,7 @@ class ReadableImage(Protocol):
         """Return an int32 tensor that starts with the image's height and width."""
 
     def part(self, box: tf.Tensor) -> tf.Tensor:
-        """Return the pixels in a box, uint8 (box height, box width, channels).
+        """Return the pixels in a box (box height, box width, channels), uint8 or float32.
 
         Args:
             box: int32 tensor `[top, left, height, width]` in pixels of the image.

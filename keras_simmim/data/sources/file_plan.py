@@ -1,8 +1,9 @@
 """Which files a source reads, how they are decoded, and what becomes of their images."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Unpack, cast
+from typing import Any, Unpack, cast
 
 import tensorflow as tf
 
@@ -11,9 +12,12 @@ from keras_simmim.data.pipeline.batching import batched
 from keras_simmim.data.pipeline.plan import Plan
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
 from keras_simmim.data.reading.broken_files import BrokenFiles
+from keras_simmim.data.reading.channel_choice import ChannelChoice
 from keras_simmim.data.reading.deep_files import warn_of_deep
 from keras_simmim.data.reading.encoded_image import MAX_PIXELS
 from keras_simmim.data.reading.formats import DEEP_RANGE
+from keras_simmim.data.reading.picture_reader import PERCENTILES, TYPE, WINDOW, PictureReader
+from keras_simmim.data.reading.settle import settle
 from keras_simmim.data.sources.choices import choose
 from keras_simmim.data.sources.file_arguments import FileArguments
 from keras_simmim.data.sources.table_source import TableSource
@@ -33,8 +37,9 @@ class FilePlan:
         limit: most images to use.
         validation_split: share of the images that is held out.
         subset: side of the split.
-        channels: of the images.
-        value_range: values of 16 bits that become 0 and 255, None if it was not given.
+        channels: which channels of the images.
+        value_range: values that become 0 and 255, as it was given.
+        page: of files of several, None if it was not given.
         on_error: what happens at a broken file.
         max_pixels: most pixels of an image.
     """
@@ -43,8 +48,9 @@ class FilePlan:
     limit: int | None
     validation_split: float | None
     subset: str | None
-    channels: int
-    value_range: tuple[float, float] | None
+    channels: ChannelChoice
+    value_range: Any
+    page: int | str | None
     on_error: str
     max_pixels: int
 
@@ -75,21 +81,22 @@ class FilePlan:
             dense=dense,
             **cast(SourceArguments, shared),
         )
-        value_range = given.get("value_range")
+        page = given.get("page")
+        if page is not None and page != "all":
+            page = arguments.as_integer("page", page, minimum=0)
         max_pixels = given.get("max_pixels", MAX_PIXELS)
         return cls(
             plan=plan,
             limit=given.get("limit"),
             validation_split=given.get("validation_split"),
             subset=given.get("subset"),
-            channels=arguments.as_choice("channels", given.get("channels", 3), (1, 3)),
+            channels=ChannelChoice(given.get("channels", 3)),
+            value_range=given.get("value_range"),
+            page=page,
             on_error=arguments.as_choice(
                 "on_error", given.get("on_error", "skip"), ("skip", "raise")
             ),
             max_pixels=arguments.as_integer("max_pixels", max_pixels, minimum=1),
-            value_range=None
-            if value_range is None
-            else arguments.as_value_range(value_range, *DEEP_RANGE),
         )
 
     def choose(self, classes: list[int]) -> list[int]:
@@ -113,13 +120,13 @@ class FilePlan:
             unreadable: folders that could not be read, and the reasons.
 
         Returns:
-            The data set, as `batched` gives it, with `file_paths` and `broken_files`.
+            The data set, as `batched` gives it, with `file_paths`, `broken_files`, `value_range`
+            and `channel_names`.
 
         Raises:
-            ValueError: if no file is intact.
+            ValueError: if no file is intact, or those looked at are not fit for what was asked.
         """
         dataset = self._of_table(FileTable(paths), targets, class_names, unreadable)
-        warn_of_deep(paths, self.max_pixels, self.value_range)
         dataset.file_paths = paths
         return dataset
 
@@ -139,10 +146,10 @@ class FilePlan:
             unreadable: shards that could not be read, and the reasons.
 
         Returns:
-            The data set, as `batched` gives it, with `broken_files`.
+            The data set, as `batched` gives it, but for `file_paths`.
 
         Raises:
-            ValueError: if no image is intact.
+            ValueError: if no image is intact, or those looked at are not fit for what was asked.
         """
         chosen = self.choose([0] * len(table) if classes is None else list(classes))
         if len(chosen) < len(table):
@@ -160,19 +167,53 @@ class FilePlan:
         unreadable: Mapping[str, str],
     ) -> tf.data.Dataset:
         """Batch all images of a table."""
+        reader = self._reader(table.is_encoded)
         broken = BrokenFiles(
             table,
-            self.channels,
+            self.channels.given if self.channels.converts else 3,
             self.max_pixels,
             self.on_error,
-            self.value_range or DEEP_RANGE,
-            targets,
+            targets=targets,
+            reader=reader,
         )
         for name, reason in unreadable.items():
             broken.note(name, reason)
+        value_range = None
+        if reader is not None:
+            value_range = settle(reader, table, self.plan.epochs.seed, self.page)
         broken.check_first()
+        if reader is None:
+            warn_of_deep(table, self.max_pixels)
         training = self.plan.epochs.training
         source = TableSource(broken, class_names=class_names, training=training)
         dataset = batched(source, self.plan)
         dataset.broken_files = broken.reasons
+        dataset.value_range = value_range
+        dataset.channel_names = None
+        if reader is not None and reader.takes_all and reader.names is not None:
+            dataset.channel_names = list(reader.names)
         return dataset
+
+    def _reader(self, are_encoded: bool) -> PictureReader | None:
+        """Return what reads the files that TensorFlow's readers do not read as they are to be.
+
+        Args:
+            are_encoded: whether TensorFlow's readers know all of them.
+
+        Raises:
+            ValueError: if `value_range` is out of bounds.
+            TypeError: if it has another type.
+        """
+        value_range = self.value_range
+        if isinstance(value_range, str):
+            arguments.as_choice("value_range", value_range, (TYPE, PERCENTILES, WINDOW))
+        elif value_range is not None:
+            bounds = DEEP_RANGE if are_encoded else (-math.inf, math.inf)
+            value_range = arguments.as_value_range(value_range, *bounds)
+        page = 0 if self.page is None else self.page
+        reader = PictureReader(self.channels, value_range, self.max_pixels, page)
+        if reader.takes_all:
+            return reader
+        # Gray is made of their three channels where it is made of those of JPEGs.
+        color = PictureReader(ChannelChoice(3), None, self.max_pixels, page)
+        return None if are_encoded else color

@@ -10,8 +10,8 @@ from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.pipeline.indexed_source import IndexedSource
 from keras_simmim.data.pipeline.source import Load
 from keras_simmim.data.reading.broken_files import BrokenFiles
-from keras_simmim.data.reading.encoded_image import EncodedImage
 from keras_simmim.data.reading.gaps import without_gaps
+from keras_simmim.data.reading.readable_image import ReadableImage
 
 
 class TableSource(IndexedSource):
@@ -35,7 +35,7 @@ class TableSource(IndexedSource):
         )
         self.broken = broken
 
-    def open_image(self, record: tf.Tensor) -> EncodedImage:
+    def open_image(self, record: tf.Tensor) -> ReadableImage:
         """Return the image of an index, of which the header is read."""
         return self.broken.open_image(self.broken.table.contents(record))
 

@@ -18,6 +18,7 @@ class ChosenRows:
 
     def __init__(self, table: ImageTable, indices: Sequence[int]) -> None:
         self.table = table
+        self.is_encoded = table.is_encoded
         self.indices = np.asarray(indices, np.int64)
         with tf.device("CPU:0"):
             self._places = tf.constant(self.indices)
@@ -29,6 +30,10 @@ class ChosenRows:
         """Return what the table calls an image."""
         return self.table.name(int(self.indices[index]))
 
-    def contents(self, index: tf.Tensor) -> tf.Tensor:
+    def read(self, index: int) -> bytes:
         """Return the bytes of an image."""
+        return self.table.read(int(self.indices[index]))
+
+    def contents(self, index: tf.Tensor) -> tf.Tensor:
+        """Return the bytes of an image, a scalar string tensor."""
         return self.table.contents(self._places[index])

@@ -10,6 +10,8 @@ class RowTable:
     threads read at the same time.
     """
 
+    is_encoded = False
+
     def __len__(self) -> int:
         raise NotImplementedError
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_simmim.data.reading.file_kinds import readable_endings
 from keras_simmim.data.tables.tar_samples import tar_samples
 
 VERSION = 1  # of what is kept
@@ -23,8 +24,9 @@ class TarIndex(NamedTuple):
         sizes: of the images, in bytes, int64 (N,).
         names: of the images, UTF-8, one behind the other, uint8.
         ends: of each name in `names`, int64 (N,).
-        notes: JSON of "labels", of each image, "broken", why which are left out, "damage", why the
-            archive ends too early, and "without_image", samples that hold no image.
+        notes: JSON of "labels", of each image, "endings" of the images, "broken", why which are
+            left out, "damage", why the archive ends too early, and "without_image", samples that
+            hold no image.
     """
 
     starts: np.ndarray
@@ -54,8 +56,9 @@ def tar_index(path: str, image: str | None, label: str | None, folder: str) -> T
     """
     stat = os.stat(path)
     # Equal sizes and times are taken for equal contents, as `make` and rsync do.
-    state = [VERSION, os.path.abspath(path), stat.st_size, stat.st_mtime_ns, image, label]
-    digest = hashlib.sha256(json.dumps([state[1], image, label]).encode()).hexdigest()
+    key = [os.path.abspath(path), image, label]
+    state = [VERSION, *key, stat.st_size, stat.st_mtime_ns, list(readable_endings())]
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
     place = os.path.join(folder, "indexes", digest[:2], f"{digest[2:32]}.npz")
     kept = _read(place, state)
     if kept is not None:
@@ -69,6 +72,7 @@ def tar_index(path: str, image: str | None, label: str | None, folder: str) -> T
         np.cumsum([len(name) for name in names], dtype=np.int64),
         {
             "labels": samples.labels,
+            "endings": sorted({each.name.rpartition(".")[2].lower() for each in samples.images}),
             "broken": samples.broken,
             "damage": samples.damage,
             "without_image": samples.without_image,

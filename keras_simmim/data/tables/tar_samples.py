@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import dataclass, field
 
-from keras_simmim.data.reading.formats import EXTENSIONS
+from keras_simmim.data.reading.file_kinds import ARRAY, readable_endings
 from keras_simmim.data.tables.tar_members import TarMember, tar_members
 
 MOST_OF_LABEL = 2**24  # bytes
@@ -81,9 +81,11 @@ def _image_of(path: str, members: dict[str, TarMember], image: str | None) -> Ta
     """Return the image of a sample, None if there is none."""
     if image is not None:
         return members.get(image)
-    candidates = [ending for ending in members if f".{ending}" in EXTENSIONS]
-    # "mask.png" stands back behind "jpg".
-    candidates = candidates or [ending for ending in members if ending.endswith(EXTENSIONS)]
+    endings = readable_endings()
+    known = [ending for ending in members if f".{ending}" in endings]
+    # Features stand back behind images, and "mask.png" behind "jpg".
+    candidates = [ending for ending in known if f".{ending}" not in ARRAY.endings] or known
+    candidates = candidates or [ending for ending in members if ending.endswith(endings)]
     if len(candidates) > 1:
         names = [members[ending].name for ending in candidates]
         raise ValueError(

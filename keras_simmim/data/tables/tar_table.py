@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_simmim.data.reading.formats import EXTENSIONS
 from keras_simmim.data.tables.row_table import RowTable
 from keras_simmim.data.tables.tar_index import TarIndex
 
@@ -21,6 +22,8 @@ class TarTable(RowTable):
         self.paths = paths
         self.indexes = indexes
         self.stops = np.cumsum([len(index.starts) for index in indexes], dtype=np.int64)
+        endings = {ending for index in indexes for ending in index.notes["endings"]}
+        self.is_encoded = all(f".{ending}".endswith(EXTENSIONS) for ending in endings)
 
     def __len__(self) -> int:
         return int(self.stops[-1])
