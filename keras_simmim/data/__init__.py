@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from keras_simmim.data.sources.few_labels import few_labels
     from keras_simmim.data.sources.file_arguments import FileArguments
     from keras_simmim.data.sources.folder import image_folder
+    from keras_simmim.data.sources.generator import from_generator
     from keras_simmim.data.sources.histories import histories
     from keras_simmim.data.sources.huggingface import from_huggingface
     from keras_simmim.data.sources.leave_one_out import leave_one_out
@@ -53,6 +54,7 @@ __all__ = [
     "coco",
     "few_labels",
     "from_arrays",
+    "from_generator",
     "from_huggingface",
     "from_parquet",
     "from_tfds",
@@ -79,6 +81,7 @@ _MODULES = {
     "coco": "sources.coco",
     "few_labels": "sources.few_labels",
     "from_arrays": "sources.arrays",
+    "from_generator": "sources.generator",
     "from_huggingface": "sources.huggingface",
     "from_parquet": "sources.parquet",
     "from_tfds": "sources.tfds",

@@ -1,7 +1,5 @@
 """Encoded images as the pipeline reads them, of which some are broken."""
 
-import functools
-
 import numpy as np
 import tensorflow as tf
 
@@ -10,8 +8,8 @@ from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.pipeline.indexed_source import IndexedSource
 from keras_simmim.data.pipeline.source import Load
 from keras_simmim.data.reading.broken_files import BrokenFiles
-from keras_simmim.data.reading.gaps import without_gaps
 from keras_simmim.data.reading.readable_image import ReadableImage
+from keras_simmim.data.sources.substitution import with_substitutes
 
 
 class TableSource(IndexedSource):
@@ -44,23 +42,16 @@ class TableSource(IndexedSource):
     ) -> tf.data.Dataset:
         """Load the records of a part, and something else or nothing for the broken ones."""
 
-        @functools.lru_cache(maxsize=2)
-        def order_of(epoch_seed: int) -> np.ndarray:
+        def order(epoch_seed: int) -> np.ndarray:
             order = epochs.order(self.count, tf.constant(epoch_seed, tf.int64))
             return part.of_order(order).numpy()
 
-        def substitute(epoch_seed: int, number: int) -> tuple[np.ndarray, ...] | None:
-            index = int(order_of(epoch_seed)[number])
-            self.broken.record(index)
-            if not epochs.training:
-                return None
-            with tf.device("CPU:0"):
-                for other in self.broken.substitutes(index):
-                    try:
-                        parts = load(tf.constant(other), tf.constant([epoch_seed, number]))
-                        return tuple(part.numpy() for part in parts)
-                    except (tf.errors.OpError, OSError, ValueError):
-                        self.broken.record(other)
-            return None
-
-        return without_gaps(records, load, substitute, part.length or 0, keeps_places=part.is_cut)
+        return with_substitutes(
+            records,
+            load,
+            part,
+            self.broken,
+            order=order,
+            record_of=tf.constant,
+            training=epochs.training,
+        )
