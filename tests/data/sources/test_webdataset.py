@@ -50,7 +50,157 @@ def stored(tmp_path):
         parts = {name: contents, f"{name[:-4]}.cls": b"%d\n" % label["number"]}
         samples.append([*parts.items(), (f"{name[:-4]}.json", json.dumps(label).encode())])
     for shard, (start, stop) in enumerate(((0, 5), (5, 6), (6, 11))):
-        members = [(f"{number}.json", label) for number, label in enumerate(labels)]
+        members = [member for sample in samples[start:stop] for member in sample]
+        write_tar(tmp_path / f"{shard}.tar", members)
+    return tmp_path / "folder", f"{tmp_path}/{{0..2}}.tar"
+
+
+def epoch_of(dataset):
+    return [[np.asarray(column) for column in tf.nest.flatten(batch)] for batch in dataset]
+
+
+def assert_same(first, second):
+    assert len(first) == len(second) > 0
+    for columns, others in zip(first, second, strict=True):
+        for column, other in zip(columns, others, strict=True):
+            np.testing.assert_array_equal(column, other, strict=True)
+
+
+def assert_like_folder(stored, epochs=2, **options):
+    folder, shards = stored
+    dataset = data.image_folder(folder, 16, 4, **options)
+    other = data.from_webdataset(shards, 16, 4, **options, class_names=["a", "b"])
+    assert other.image_count == dataset.image_count
+    assert other.class_names == dataset.class_names
+    assert int(other.cardinality()) == int(dataset.cardinality())
+    for _ in range(epochs):
+        assert_same(epoch_of(dataset), epoch_of(other))
+    return other
+
+
+def test_epochs_are_those_of_the_folder(stored):
+    dataset = assert_like_folder(stored, epochs=1, seed=5)
+    assert dataset.broken_files == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"training": False},
+        {"epoch": 1, "first_batch": 1},
+        {"limit": 5, "drop_remainder": False},
+        {"validation_split": 0.3, "subset": "training"},
+        {"validation_split": 0.3, "subset": "validation", "training": False},
+        {"channels": 1, "crops": 2, "crop_scale": (0.2, 0.5), "flip": False},
+        {"shard": 1, "shards": 2, "drop_remainder": False},
+        {"crop": data.RandomCrop((8, 12))},
+    ],
+)
+def test_whatever_is_asked_for(stored, options):
+    if "crop" not in options:
+        assert_like_folder(stored, **options)
+        return
+    folder, shards = stored
+    datasets = data.image_folder(folder, **options), data.from_webdataset(shards, **options)
+    assert_same(*(epoch_of(dataset) for dataset in datasets))
+
+
+@pytest.mark.long
+def test_a_run_goes_on_where_it_stopped(stored):
+    _, shards = stored
+    whole = data.from_webdataset(shards, 16, 3)
+    epochs = [epoch_of(whole) for _ in range(2)]
+    rest = data.from_webdataset(shards, 16, 3, epoch=1, first_batch=2)
+    assert_same(epoch_of(rest), epochs[1][2:])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("label", "names", "classes"),
+    [
+        ("auto", None, [0] * 7 + [1] * 4),
+        ("number", None, [0] * 7 + [1] * 4),
+        ("class", ["a", "b"], [0] * 7 + [1] * 4),
+        ("nothing", None, None),
+        (None, None, None),
+    ],
+)
+def test_labels(stored, label, names, classes):
+    dataset = data.from_webdataset(stored[1], 16, training=False, label=label)
+    assert dataset.class_names == names
+    [columns] = epoch_of(dataset)
+    assert [column.tolist() for column in columns[1:]] == ([] if classes is None else [classes])
+    assert columns[-1].dtype == (np.uint8 if classes is None else np.int32)
+
+
+@pytest.mark.long
+def test_some_labels_and_names_in_cls(tmp_path):
+    image = encoded(np.zeros((9, 9, 3), np.uint8), "PNG")
+    members = [("0.png", image), ("0.cls", b"dog"), ("1.png", image), ("2.png", image)]
+    write_tar(tmp_path / "0.tar", [*members, ("2.cls", b"7"), ("3.txt", b"no image")])
+    dataset = data.from_webdataset(tmp_path / "0.tar", 8, training=False)
+    assert dataset.class_names == ["7", "dog"]
+    assert epoch_of(dataset)[0][1].tolist() == [1, -1, 0]
+
+
+@pytest.mark.long
+def test_which_file_of_a_sample_is_its_image(tmp_path, caplog):
+    image, other = (encoded(np.full((9, 9, 3), value, np.uint8), "PNG") for value in (10, 20))
+    write_tar(tmp_path / "0.tar", [("a.b/0.jpg", image), ("a.b/0.mask.png", other)])
+    write_tar(tmp_path / "1.tar", [("0.left.png", image), ("0.right.png", other), (".x.png", b"")])
+    write_tar(tmp_path / "2.tar", [("0.txt", b""), ("0/1.PNG", image), ("0/2.txt", b"")])
+
+    def values(name, **options):
+        dataset = data.from_webdataset(tmp_path / name, 8, training=False, **options)
+        return epoch_of(dataset)[0][0][:, 0, 0, 0].tolist()
+
+    assert values("0.tar") == [10]
+    assert values("0.tar", image="mask.png") == values("1.tar", image=".right.PNG") == [20]
+    with pytest.raises(ValueError, match=r"image must name .*'0.left.png' and '0.right.png'"):
+        values("1.tar")
+    with caplog.at_level(logging.WARNING, "keras_simmim"):
+        assert values("2.tar") == [10]
+    assert "Left out: 2 samples of" in caplog.text
+    with pytest.raises(ValueError, match=r"no image in 1 shards, .*no name's ending is .webp"):
+        values("2.tar", image="webp")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("training", [True, False])
+def test_broken_rows_and_shards_cost_themselves_alone(stored, tmp_path, training, caplog):
+    folder, shards = stored
+    first = (tmp_path / "0.tar").read_bytes()
+    start = first.index((folder / "a" / "01.png").read_bytes())
+    (tmp_path / "0.tar").write_bytes(first[:start] + b"broken" + first[start + 6 :])
+    last = (tmp_path / "2.tar").read_bytes()
+    (tmp_path / "2.tar").write_bytes(last[: last.index(b"b/09")])
+    (tmp_path / "3.tar").write_bytes(b"this is no tar at all" * 99)
+    paths = [shards, tmp_path / "3.tar"]
+    with caplog.at_level(logging.WARNING, "keras_simmim"):
+        dataset = data.from_webdataset(paths, 16, 4, training=training)
+        counts = [sum(len(labels) for _, labels in dataset) for _ in range(2)]
+    # Of the shard that is cut off, the images in front of the last one remain.
+    assert dataset.image_count == 5 + 1 + 2
+    assert counts == ([8, 8] if training else [7, 7])
+    assert dataset.broken_files.keys() == {
+        str(tmp_path / "0.tar" / "a" / "01.png"),
+        str(tmp_path / "2.tar"),
+        str(tmp_path / "3.tar"),
+    }
+    assert dataset.broken_files[str(tmp_path / "3.tar")].startswith("it is no tar; 0 images")
+    assert "it is cut off" in dataset.broken_files[str(tmp_path / "2.tar")]
+    assert len(caplog.records) == 3
+    with pytest.raises(ValueError, match=r"broken image '.*2.tar': it is cut off"):
+        data.from_webdataset(paths, 16, on_error="raise")
+
+
+@pytest.mark.long
+def test_labels_that_cannot_be_read(tmp_path):
+    image = encoded(np.zeros((9, 9, 3), np.uint8), "PNG")
+    labels = (b"{", b"[" * 10**5, b"[]", b'{"label": 0.5}', b"\xff", b'{"label": 3}')
+    members = [(f"{number}.json", label) for number, label in enumerate(labels)]
     members += [(f"{number}.png", image) for number in range(len(labels))]
     write_tar(tmp_path / "0.tar", [*members, ("6.png", image), ("6.cls", b" ")])
     dataset = data.from_webdataset(tmp_path / "0.tar", 8, label="label", training=False)
