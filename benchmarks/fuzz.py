@@ -1,6 +1,6 @@
 """Do the loaders and the image pipeline meet damaged input with anything but documented errors?
 
-python benchmarks/fuzz.py                          # 11,000 inputs, a summary, the results as JSON
+python benchmarks/fuzz.py                          # 21,000 inputs, a summary, the results as JSON
 python benchmarks/fuzz.py --target images --inputs 500 --seed 3
 
 Each input is a whole, valid file or folder with something changed: bytes, a length, or, inside
@@ -31,7 +31,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 RESULTS = Path(__file__).parent / "results" / "fuzz.json"
 SHARES = {"pth": 5000, "images": 5000, "hugging_face": 250, "preset": 250, "keras": 250}
-SHARES |= {"checkpoints": 250}
+SHARES |= {"checkpoints": 250, "tar": 5000, "parquet": 5000}
 MEMORY = 16 * 2**30  # bytes that an input may not make the process take
 VALUES = (None, True, -1, 0, 1, 3, 7, 0.5, float("nan"), 1e300, "", "x", [], [1, 2], {}, {"a": 1})
 
@@ -57,6 +57,17 @@ class Fuzz:
             changed[self.random.randrange(end)] = self.random.choice(
                 (self.random.randrange(256), 0, 255, 127, 128)
             )
+        return bytes(changed)
+
+    def tar(self, content: bytes, headers: list[int]) -> bytes:
+        """Changed, half of the time with checksums that agree with the changed headers."""
+        changed = bytearray(self.bytes(content))
+        if self.random.random() < 0.5:
+            for start in headers:
+                header = changed[start : start + 512]
+                if len(header) == 512:
+                    header[148:156] = b" " * 8
+                    changed[start + 148 : start + 156] = b"%06o\0 " % sum(header)
         return bytes(changed)
 
     def json(self, content: bytes) -> bytes:
@@ -255,7 +266,95 @@ def images(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
     return one
 
 
-BATCH = 50  # images of one folder
+def small_images() -> dict[str, bytes]:
+    import numpy as np
+    from PIL import Image
+
+    images = {}
+    for number, kind in enumerate(("jpeg", "png", "jpeg")):
+        pixels = np.random.default_rng(number).integers(0, 256, (12, 16, 3), dtype="uint8")
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, kind)
+        images[f"{number}.{kind}"] = file.getvalue()
+    return images
+
+
+def several_shards(
+    folder: Path, change: Callable[[], bytes], whole: bytes, read: Callable[[Path], object]
+) -> Callable[[], None]:
+    """One that reads a whole shard and many changed ones, which may cost nothing but their rows."""
+
+    def one() -> None:
+        place = folder / "shards"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        (place / "000").write_bytes(whole)
+        for number in range(1, BATCH + 1):
+            (place / f"{number:03}").write_bytes(change())
+        dataset = read(place)
+        batches = len(list(dataset.as_numpy_iterator()))
+        if batches != int(dataset.cardinality()):
+            raise AssertionError(f"{batches} of {int(dataset.cardinality())} batches")
+
+    return one
+
+
+def tar(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
+    import tarfile
+
+    from keras_simmim import data
+
+    wholes = []
+    for layout in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w", format=layout) as archive:
+            for name, image in small_images().items():
+                key = "long" * 30 * (layout != tarfile.USTAR_FORMAT) + name.partition(".")[0]
+                for ending, content in ((name.partition(".")[2], image), ("json", b'{"kind": 1}')):
+                    member = tarfile.TarInfo(f"{key}.{ending}")
+                    member.size = len(content)
+                    archive.addfile(member, io.BytesIO(content))
+        content = file.getvalue()
+        headers = [i for i in range(0, len(content), 512) if content[i + 257 : i + 262] == b"ustar"]
+        wholes.append((content[: headers[-1] + 2048], headers))
+
+    def read(place: Path) -> object:
+        shutil.rmtree(folder / "cache", ignore_errors=True)
+        return data.from_webdataset(
+            f"{place}/*", 8, 5, label="kind", cache_dir=folder / "cache", max_pixels=10**6
+        )
+
+    return several_shards(folder, lambda: fuzz.tar(*fuzz.random.choice(wholes)), wholes[0][0], read)
+
+
+def parquet(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from keras_simmim import data
+
+    images = [{"bytes": image, "path": name} for name, image in small_images().items()]
+    wholes = []
+    for options in ({}, {"compression": "none", "use_dictionary": False}, {"version": "1.0"}):
+        file = io.BytesIO()
+        table = pa.table({"image": images, "kind": [0, None, 1]})
+        pq.write_table(table, file, row_group_size=2, **options)
+        wholes.append(file.getvalue())
+
+    def read(place: Path) -> object:
+        return data.from_parquet(f"{place}/*", 8, 5, label="kind", max_pixels=10**6)
+
+    def change() -> bytes:
+        content = fuzz.random.choice(wholes)
+        # What the file says of itself stands at its end.
+        return (
+            fuzz.bytes(content[::-1])[::-1] if fuzz.random.random() < 0.5 else fuzz.bytes(content)
+        )
+
+    return several_shards(folder, change, wholes[0], read)
+
+
+BATCH = 50  # images of one folder, or shards
 TARGETS = {
     "pth": pth,
     "images": images,
@@ -263,6 +362,8 @@ TARGETS = {
     "preset": preset,
     "keras": keras_file,
     "checkpoints": run_checkpoints,
+    "tar": tar,
+    "parquet": parquet,
 }
 
 
@@ -283,7 +384,7 @@ def run(target: str, inputs: int, seed: int) -> dict:
     logging.getLogger("keras_simmim").setLevel(logging.CRITICAL)
     outcomes: Counter[str] = Counter()
     undocumented, started = [], time.time()
-    at_once = BATCH if target == "images" else 1
+    at_once = BATCH if target in ("images", "tar", "parquet") else 1
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         one = TARGETS[target](folder, Fuzz(seed))
@@ -311,7 +412,7 @@ def run(target: str, inputs: int, seed: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--target", choices=TARGETS, help="default: all")
-    parser.add_argument("--inputs", type=int, help="of each target; default: 11,000 in all")
+    parser.add_argument("--inputs", type=int, help="of each target; default: 21,000 in all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=RESULTS, help="a JSON file to write")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
