@@ -7,7 +7,6 @@ KERAS_BACKEND=jax python examples/train.py            # the same job on another 
 """
 
 import argparse
-import io
 import os
 import sys
 import time
@@ -129,10 +128,7 @@ def measured(knn: ks.evaluation.KNN | None, model: ks.SimMIM) -> float | None:
 def main() -> None:
     options = arguments()
     if options.distribute:
-        together = ks.training.distribute()
-        print(together, flush=True)
-        if together.index:
-            sys.stdout = io.StringIO()  # The first process tells what all do.
+        ks.training.distribute().tell()
     keras.utils.set_random_seed(options.seed)
     if options.mixed_precision:
         keras.config.set_dtype_policy("mixed_bfloat16")

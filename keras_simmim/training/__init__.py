@@ -14,6 +14,7 @@ from keras_simmim.training.run_record import record_run
 from keras_simmim.training.selective_adamw import SelectiveAdamW
 from keras_simmim.training.warmup_cosine import WarmupCosine
 from keras_simmim.training.warmup_milestones import WarmupMilestones
+from keras_simmim.training.written_once import written_once
 
 __all__ = [
     "Augmentation",
@@ -34,4 +35,5 @@ __all__ = [
     "record_run",
     "resume",
     "write_report",
+    "written_once",
 ]
