@@ -11,8 +11,9 @@ def apply_crop(drawn: DrawnCrop, part: tf.Tensor) -> tf.Tensor:
 
     Args:
         drawn: the crop.
-        part: the pixels in `drawn.box`, uint8 or float32 (box height, box width, channels). The
-            reader of an image cuts them out, and so decodes no more than them.
+        part: the pixels in `drawn.box`, uint8 or float32 (height, width, channels), as many as the
+            box has or fewer. The reader of an image cuts them out, and so decodes no more than
+            them.
 
     Returns:
         A tensor (height, width, channels) of the size `drawn.size` and of the type of `part`.
