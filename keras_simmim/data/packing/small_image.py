@@ -1,14 +1,12 @@
 """An encoded image, made smaller and encoded anew."""
 
 import io
-from collections.abc import Callable
 
 import tensorflow as tf
 from PIL import Image
 
-from keras_simmim.data.geometry.boxes import whole_box
+from keras_simmim.data.packing.whole_reader import WholeReader
 from keras_simmim.data.reading.exif import stated_orientation
-from keras_simmim.data.reading.readable_image import ReadableImage
 
 # What turns an image of each orientation of EXIF upright.
 TURNS = {
@@ -24,12 +22,7 @@ GAP = 2.0  # times as large as it is to be is a JPEG at least when it is decoded
 
 
 def small_image(
-    contents: bytes,
-    size: int,
-    open_image: Callable[[tf.Tensor], ReadableImage],
-    *,
-    quality: int,
-    lossless: bool,
+    contents: bytes, size: int, reader: WholeReader, *, quality: int, lossless: bool
 ) -> tuple[bytes, str] | None:
     """Resize an image so that its shorter side is of a size.
 
@@ -40,7 +33,7 @@ def small_image(
     Args:
         contents: of the file.
         size: of the shorter side, in pixels.
-        open_image: how the reader opens the contents of a file.
+        reader: of the contents of files.
         quality: of a JPEG, 1 to 95.
         lossless: whether to write a PNG instead.
 
@@ -50,17 +43,18 @@ def small_image(
     Raises:
         tf.errors.OpError: if the image is broken.
     """
-    opened = open_image(tf.constant(contents))
-    height, width = opened.shape.numpy()[:2].tolist()
-    if min(height, width) <= size:
-        opened.part(whole_box(opened.shape))
+    image = None
+    if contents.startswith(b"\xff\xd8\xff"):
+        height, width = reader.shape(contents)
+        if min(height, width) > size:
+            image = _reduced(contents, height * width, size)
+    if image is None:
+        image = Image.fromarray(reader.pixels(contents))
+    if min(image.size) <= size:
         return None
-    image = _reduced(contents, (height, width), size) or Image.fromarray(
-        opened.part(whole_box(opened.shape)).numpy()
-    )
-    ratio = size / min(height, width)
-    target = max(size, round(width * ratio)), max(size, round(height * ratio))
-    image = image.resize(target, Image.Resampling.LANCZOS)
+    ratio = size / min(image.size)
+    target = [max(size, round(side * ratio)) for side in image.size]
+    image = image.resize((target[0], target[1]), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     if lossless:
         image.save(file, "PNG")
@@ -69,14 +63,12 @@ def small_image(
     return file.getvalue(), "png" if lossless else "jpg"
 
 
-def _reduced(contents: bytes, shape: tuple[int, int], size: int) -> Image.Image | None:
+def _reduced(contents: bytes, pixels: int, size: int) -> Image.Image | None:
     """Return a large JPEG, decoded at a part of its size and upright.
 
-    None if it is none, or Pillow cannot read it: then it is the reader's.
+    None if Pillow cannot read it, or warns of so many pixels: then it is the reader's.
     """
-    is_jpeg = contents.startswith(b"\xff\xd8\xff")
-    limit = Image.MAX_IMAGE_PIXELS
-    if not is_jpeg or (limit is not None and shape[0] * shape[1] > limit):
+    if Image.MAX_IMAGE_PIXELS is not None and pixels > Image.MAX_IMAGE_PIXELS:
         return None
     least = round(GAP * size)
     turn = int(stated_orientation(tf.constant(contents))) if b"Exif" in contents else 1

@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_simmim.data import arguments
 from keras_simmim.data.packing.shard_writer import ShardWriter
 from keras_simmim.data.packing.small_image import small_image
+from keras_simmim.data.packing.whole_reader import WholeReader
 from keras_simmim.data.pipeline.host import leave_gpu_to_backend
 from keras_simmim.data.reading.broken_files import BrokenFiles
 from keras_simmim.data.reading.channel_choice import ChannelChoice
@@ -127,11 +128,12 @@ def write_shards(
     record = _begun(place, files, call)
     broken = _broken_files(FileTable(files.paths), max_pixels, on_error)
     broken.reasons.update(record["broken_files"])
+    reader = WholeReader(broken.open_image)
     for name, reason in unreadable.items():
         broken.note(name, reason)
 
     def packed(index: int) -> tuple[bytes, str] | None:
-        return _packed(broken, files.paths[index], index, call)
+        return _packed(reader, files.paths[index], call)
 
     writer = ShardWriter(place, call["images"], call["bytes"], number=len(record["shards"]))
     root = arguments.as_path("folder", folder)
@@ -241,25 +243,18 @@ def _broken_files(table: FileTable, max_pixels: int, on_error: str) -> BrokenFil
     return BrokenFiles(table, COLOR, max_pixels, on_error, reader=reader)
 
 
-def _packed(
-    broken: BrokenFiles, path: str, index: int, call: dict[str, Any]
-) -> tuple[bytes, str] | None:
+def _packed(reader: WholeReader, path: str, call: dict[str, Any]) -> tuple[bytes, str] | None:
     """Return the contents and the ending of an image as it gets into a shard; None if broken."""
     try:
         with open(path, "rb") as file:
             contents = file.read()
         if call["size"] is None and path.lower().endswith(EXTENSIONS):
-            if broken.why_broken(index) is not None:
-                return None
+            reader.pixels(contents)
         elif call["size"] is None:
             # Whatever becomes of its channels and values where it is read.
             read_picture(contents, call["max_pixels"])
         elif small := small_image(
-            contents,
-            call["size"],
-            broken.open_image,
-            quality=call["quality"],
-            lossless=call["lossless"],
+            contents, call["size"], reader, quality=call["quality"], lossless=call["lossless"]
         ):
             return small
     except (OSError, ValueError, tf.errors.OpError):
