@@ -106,7 +106,7 @@ def datasets(options: argparse.Namespace, **place) -> tuple:
         )
     readers = {".tar": ks.data.from_webdataset, ".parquet": ks.data.from_parquet}
     read = readers.get(Path(options.data).suffix, ks.data.image_folder)
-    split = {"validation_split": HELD_OUT, "limit": options.limit}
+    split = {"validation_split": HELD_OUT, "limit": options.limit, "cache": "auto"}
     return (
         read(options.data, **train, **split, subset="training"),
         read(options.data, **plain, **split, subset="training"),

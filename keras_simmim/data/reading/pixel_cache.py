@@ -14,7 +14,13 @@ from keras_simmim.data.geometry.boxes import whole_box
 from keras_simmim.data.reading.pixel_image import PixelImage
 from keras_simmim.data.reading.readable_image import ReadableImage
 
-MEMORY, DISK = "memory", "disk"
+AUTO, MEMORY, DISK = "auto", "memory", "disk"
+_MOST_BYTES = 2**30  # of pixels that are kept without being asked for
+
+
+def fits_in_memory(count: int, shorter_side: int) -> bool:
+    """Say whether the pixels of so many photographs, of 4 to 3, are few enough to be kept."""
+    return count * 4 * shorter_side**2 <= _MOST_BYTES
 
 
 class PixelCache:

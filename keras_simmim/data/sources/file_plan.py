@@ -18,7 +18,7 @@ from keras_simmim.data.reading.deep_files import warn_of_deep
 from keras_simmim.data.reading.encoded_image import MAX_PIXELS
 from keras_simmim.data.reading.formats import DEEP_RANGE
 from keras_simmim.data.reading.picture_reader import PERCENTILES, TYPE, WINDOW, PictureReader
-from keras_simmim.data.reading.pixel_cache import DISK, MEMORY, PixelCache
+from keras_simmim.data.reading.pixel_cache import AUTO, DISK, MEMORY, PixelCache, fits_in_memory
 from keras_simmim.data.reading.settle import settle
 from keras_simmim.data.sources.choices import choose
 from keras_simmim.data.sources.file_arguments import FileArguments
@@ -103,7 +103,7 @@ class FilePlan:
                 "on_error", given.get("on_error", "skip"), ("skip", "raise")
             ),
             max_pixels=arguments.as_integer("max_pixels", max_pixels, minimum=1),
-            cache=arguments.as_choice("cache", given.get("cache"), (None, MEMORY, DISK)),
+            cache=arguments.as_choice("cache", given.get("cache"), (None, AUTO, MEMORY, DISK)),
             dense=dense,
         )
 
@@ -192,12 +192,8 @@ class FilePlan:
         broken.check_first()
         if reader is None:
             warn_of_deep(table, self.max_pixels)
-        cache = None
-        if self.cache is not None:
-            # Masks and boxes are those of the whole image.
-            side = None if self.dense else needed_side(self.plan.crop)
-            cache = PixelCache(len(table), self.cache, side)
         training = self.plan.epochs.training
+        cache = self._pixel_cache(len(table))
         source = TableSource(broken, class_names=class_names, training=training, cache=cache)
         dataset = batched(source, self.plan)
         dataset.broken_files = broken.reasons
@@ -206,6 +202,16 @@ class FilePlan:
         if reader is not None and reader.takes_all and reader.names is not None:
             dataset.channel_names = list(reader.names)
         return dataset
+
+    def _pixel_cache(self, count: int) -> PixelCache | None:
+        """Return what keeps the pixels of so many images, if anything does."""
+        # Masks and boxes are those of the whole image.
+        side = None if self.dense else needed_side(self.plan.crop)
+        place = self.cache
+        if place == AUTO:
+            fits = side is not None and self.channels.converts and fits_in_memory(count, side)
+            place = MEMORY if fits else None
+        return None if place is None else PixelCache(count, place, side)
 
     def _reader(self, are_encoded: bool) -> PictureReader | None:
         """Return what reads the files that TensorFlow's readers do not read as they are to be.

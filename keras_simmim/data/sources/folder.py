@@ -85,8 +85,9 @@ def image_folder(
         cache: "memory" or "disk" to decode each image once and keep its pixels for later epochs:
             in this process' memory, or in a temporary file that is gone with the process. Larger
             images are first reduced, by averages, to the shorter side of which the smallest crop
-            has as many pixels as it is to have: for crops of 64 pixels, 78, which takes about 25
-            kB an image. None: every epoch reads the files.
+            has as many pixels as it is to have: for crops of 64 pixels, 79, which takes about 25
+            kB an image. "auto" is "memory" for as many images as take at most 1 GiB, if they are
+            converted to color or gray. None: every epoch reads the files.
         **shared: what all sources take, see `ks.data.SourceArguments`: `crop`, or its parts
             `crop_scale`, `crop_ratio` and `flip`; `crops`, to have several of each image; `epoch`
             and `first_batch`, to go on with a run; `drop_remainder`; `shard` and `shards`, where

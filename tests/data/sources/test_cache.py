@@ -7,6 +7,7 @@ from PIL import Image
 
 import keras_simmim as ks
 from keras_simmim.data.geometry.crop_arguments import needed_side
+from keras_simmim.data.reading.pixel_cache import fits_in_memory
 
 pytestmark = pytest.mark.any_backend
 PLACES = ["memory", "disk"]
@@ -98,6 +99,17 @@ def test_masks_follow_the_whole_image(folder, tmp_path):
             np.testing.assert_array_equal(one[1], other[1])
 
 
+def test_few_enough_images_are_kept_by_themselves(folder):
+    plain = epochs(ks.data.image_folder(folder, 16, 4, training=False), 1)
+    kept = epochs(ks.data.image_folder(folder, 16, 4, training=False, cache="auto"), 1)
+    # They were averaged to be kept.
+    assert not np.array_equal(kept, plain)
+    assert fits_in_memory(2**30 // (4 * 100**2), 100)
+    assert not fits_in_memory(2**30 // (4 * 100**2) + 1, 100)
+
+
 def test_other_places_are_refused(folder):
-    with pytest.raises(ValueError, match="cache must be None or 'memory' or 'disk', got 'ram'"):
+    with pytest.raises(
+        ValueError, match="cache must be None or 'auto' or 'memory' or 'disk', got 'ram'"
+    ):
         ks.data.image_folder(folder, 16, cache="ram")
