@@ -65,6 +65,8 @@ EXAMPLES = {
 }
 NEED_PACKAGES = (
     "export/",
+    "data/sources/huggingface",
+    "data/sources/parquet",
     "data/sources/tfds",
     "data/text/tokenizer",
     "data/text/train_tokenizer",

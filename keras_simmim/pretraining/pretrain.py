@@ -48,7 +48,9 @@ def pretrain(
 
     Args:
         data: an array (N, H, W, C) or (N, H, W) of 0–255; a folder of image files, of any sizes,
-            those that cannot be read left out; "tfds:NAME", of which "train" is taken; or a
+            those that cannot be read left out; tar shards or parquet files, named by a path, a
+            pattern such as "shards/*.tar" or a list, as `ks.data.from_webdataset` and
+            `from_parquet` take them; "tfds:NAME", of which "train" is taken; or a
             `tf.data.Dataset` of batches of images (B, H, W, C), with labels or without.
         epochs: passes over the images, at least 1; by the table if None.
         output: folder of the run, in which checkpoints, curves, pictures, the model and
