@@ -109,7 +109,8 @@ def _columns_of(schema: "pa.Schema", image: str) -> list[str]:
 def _is_bytes(kind: "pa.DataType") -> bool:
     import pyarrow as pa
 
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    # Of nulls alone nobody knows the type.
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_null(kind)
 
 
 def _row_groups(metadata: "pq.FileMetaData", columns: list[str]) -> list[RowGroup]:

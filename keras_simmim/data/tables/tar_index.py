@@ -85,7 +85,7 @@ def tar_index(path: str, image: str | None, label: str | None, folder: str) -> T
 def _read(place: str, state: list[Any]) -> TarIndex | None:
     """Return an index that is kept, None if there is none of this state of the archive."""
     try:
-        with np.load(place, allow_pickle=False) as kept:
+        with open(place, "rb") as file, np.load(file, allow_pickle=False) as kept:
             columns = [kept[name] for name in TarIndex._fields[:4]]
             notes = json.loads(kept["notes"].tobytes())
         starts, sizes, names, ends = columns
