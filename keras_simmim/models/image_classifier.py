@@ -43,7 +43,8 @@ class ImageClassifier(Classifier):
         mean: of the pixels per channel, in 0–255 units; ImageNet's if None.
         std: standard deviation of the pixels per channel, likewise.
         color_jitter: see `Augmentation`; the recipe's if None, and 0 without one.
-        **kwargs: passed to `keras.Model`.
+        **kwargs: passed to `keras.Model`; and `value_range` and `channel_names`, see
+            `BackboneModel`, which `fit` takes from its data set if they are None.
 
     Raises:
         ValueError: for arguments out of range.
