@@ -45,7 +45,8 @@ class ObjectDetector(DenseModel):
         iou_threshold: IoU above which the worse box of a class goes, 0–1.
         seed: of all that is drawn in training, which is a function of (seed, step).
         **options: `mean`, `std`, `value_range` and `channel_names` of `BackboneModel`,
-            `neck_width`, the channels of all levels, 128 if not given, and what `keras.Model` takes.
+            `neck_width`, the channels of all levels, 128 if not given; and what `keras.Model`
+            takes.
 
     Raises:
         ValueError: for arguments out of range.
