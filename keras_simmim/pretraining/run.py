@@ -91,6 +91,7 @@ class Run:
         truth: Any = None,
         evaluators: Sequence[Any] = (),
         others: Sequence[keras.callbacks.Callback] = (),
+        shown_channels: Sequence[int] | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
         """Train a model, and write all there is to see of it.
@@ -106,6 +107,8 @@ class Run:
             truth: masks or boxes of the pictures, to show beside what the model finds.
             evaluators: for `callbacks.Evaluate`, every tenth epoch.
             others: further callbacks.
+            shown_channels: numbers of the channels that pictures show as red, green and blue, or of
+                one as gray; the first three if None, or the first of one or two.
             **arguments: of `fit`.
 
         Returns:
@@ -122,7 +125,8 @@ class Run:
         if is_metered:
             watched.append(callbacks.TensorBoard(folder / "logs", self.settings))
             if pictures is not None:
-                watched.append(callbacks.Watch(pictures, folder / "logs", 5, truth))
+                shown = callbacks.Watch(pictures, folder / "logs", 5, truth, shown_channels)
+                watched.append(shown)
             watched.append(callbacks.Progress(dataset))
         watched += [*others, losses, callbacks.Checkpoint(self.checkpoints, save_every)]
         images = dataset.meter.images if is_metered else 0
@@ -142,7 +146,7 @@ class Run:
                 model.save(place / ".model.keras")
                 os.replace(place / ".model.keras", place / "model.keras")
         if pictures is not None:
-            self._show(model, pictures, candidates, truth)
+            self._show(model, pictures, candidates, truth, shown_channels)
         first, last = losses.first_and_last() if losses.losses else (None, None)
         return {
             "steps": len(losses.losses),
@@ -154,15 +158,22 @@ class Run:
         }
 
     def _show(
-        self, model: Any, pictures: np.ndarray, candidates: np.ndarray | None, truth: Any
+        self,
+        model: Any,
+        pictures: np.ndarray,
+        candidates: np.ndarray | None,
+        truth: Any,
+        shown_channels: Sequence[int] | None,
     ) -> None:
         """Write pictures of what was learned."""
-        sheets = dict(list(model.sheets(pictures, truth, scale=2).items())[:1])
+        # Models of one's own need not know of it.
+        shown = {} if shown_channels is None else {"shown_channels": shown_channels}
+        sheets = dict(list(model.sheets(pictures, truth, scale=2, **shown).items())[:1])
         if candidates is not None:
             vectors = model.embed(candidates)
             count = min(5, len(candidates))
             sheets["neighbors"] = neighbor_sheet(
-                pictures, model.embed(pictures), candidates, vectors, count, scale=2
+                pictures, model.embed(pictures), candidates, vectors, count, scale=2, **shown
             )
         for name, sheet in sheets.items() if processes.index() == 0 else ():
             keras.utils.save_img(self.folder / f"{name}.png", sheet, scale=False)
