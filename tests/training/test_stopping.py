@@ -83,8 +83,8 @@ def test_what_is_done_is_not_stopped(make_model, images, tmp_path):
 def test_a_signal_while_nothing_trains_or_a_second_one_ends_at_once(make_model, images, tmp_path):
     with pytest.raises(KeyboardInterrupt), ks.training.stop_gently():
         os.kill(os.getpid(), signal.SIGINT)
+    asked = [Asking(signal.SIGINT, batch=1), Asking(signal.SIGTERM, batch=1)]
     with pytest.raises(ks.training.Stopped):
-        asked = [Asking(signal.SIGINT, batch=1), Asking(signal.SIGTERM, batch=1)]
         fit(compiled(make_model), data(images), tmp_path, *asked)
     assert ks.training.resume(tmp_path) is None
     # A later fit does not remember.

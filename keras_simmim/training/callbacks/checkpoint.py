@@ -93,9 +93,9 @@ class Checkpoint(keras.callbacks.Callback):
         self._before = self._step - self._batch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save at every so many steps, and behind the last one before `ks.training.stop_gently` ends.
+        """Save at every so many steps, and behind one that is to be the last.
 
-        The epoch's last step is saved with the epoch, unless nothing comes behind it.
+        The epoch's last step is saved with the epoch.
         """
         self._batch = self.params.get("first_batch", 0) + batch + 1
         last, self._step = self._step, self._before + self._batch
