@@ -15,7 +15,7 @@ _OPTIONS = {"path": "--data", "folder": "--data", "images": "--data", "json": "-
     name: f"--{name.replace('_', '-')}"
     for name in (
         *("data", "image_size", "patch_size", "batch_size", "epochs", "seed", "masks", "version"),
-        *("reconstruct", "frozen", "detector", "model"),
+        *("reconstruct", "frozen", "detector", "model", "output"),
     )
 }
 

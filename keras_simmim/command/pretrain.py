@@ -44,6 +44,11 @@ def add(parsers: Any) -> None:
         "--reconstruct", action="store_true", help="learn to fill in, too: pictures in the report"
     )
     parser.add_argument(
+        "--originals",
+        action="store_true",
+        help="read large files in every epoch, instead of small copies that are made once in RUN",
+    )
+    parser.add_argument(
         "--distribute", action="store_true", help="on all devices, and processes of torchrun"
     )
     arguments.add_backend(parser)
@@ -79,6 +84,7 @@ def run(options: argparse.Namespace) -> None:
             patch_size=options.patch_size,
             reconstruct=options.reconstruct,
             seed=options.seed,
+            copies=None if options.originals else options.output / "images",
         )
     print(f"Finished. Look at {options.output / 'report.html'}; then, for example:")
     print(f"  keras-simmim embed --model {options.output} --data {options.data} --output FILE.npy")

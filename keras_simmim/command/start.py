@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from keras_simmim.command.command_error import CommandError
+from keras_simmim.command.noise import leave_out_noise
 
 # In the order in which one is taken where nobody chose.
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -121,6 +122,7 @@ def devices() -> str:
 def _quiet() -> None:
     """Let frameworks say nothing of themselves, and the library each thing once, on a line."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    leave_out_noise()
     warnings.showwarning = _show
     logger = logging.getLogger(_PACKAGE)
     if not logger.handlers:

@@ -13,6 +13,7 @@ from keras import ops
 from keras_simmim import data as sources
 from keras_simmim.data.pipeline.origin import origin
 from keras_simmim.pretraining.choices import CROP_SCALE, Choice, choose, largest_side
+from keras_simmim.pretraining.small_copies import FACTOR, is_worth_it, small_copies
 from keras_simmim.training.crops import Crops
 
 # So many images say what all are like.
@@ -43,7 +44,12 @@ class Images:
     goes_on_within_epochs: bool = True
 
 
-def open_images(data: Any, image_size: Any = None, seed: int = 0) -> Images:
+def open_images(
+    data: Any,
+    image_size: Any = None,
+    seed: int = 0,
+    copies: str | os.PathLike[str] | None = None,
+) -> Images:
     """Open what `ks.pretrain` takes.
 
     Args:
@@ -51,6 +57,7 @@ def open_images(data: Any, image_size: Any = None, seed: int = 0) -> Images:
             tf.data set of batches of images, with labels or without.
         image_size: side or (height, width), in pixels; chosen if None. None for a tf.data set.
         seed: of order and crops.
+        copies: folder for small copies of large files; None reads the files themselves.
 
     Returns:
         The images.
@@ -73,7 +80,7 @@ def open_images(data: Any, image_size: Any = None, seed: int = 0) -> Images:
     elif isinstance(data, str) and data.startswith("tfds:"):
         opened = _of_tfds(data.removeprefix("tfds:"), image_size, seed)
     elif isinstance(data, str | os.PathLike):
-        opened = _of_folder(Path(data), image_size, seed)
+        opened = _of_folder(Path(data), image_size, seed, copies)
     elif hasattr(data, "shape") or isinstance(data, list):
         opened = _of_array(np.asarray(data), image_size, seed)
     else:
@@ -118,11 +125,19 @@ def _of_array(images: np.ndarray, image_size: Any, seed: int) -> Images:
     return Images(_described(images), len(images), _first(plain), choice, batches)
 
 
-def _of_folder(path: Path, image_size: Any, seed: int) -> Images:
+def _of_folder(
+    path: Path, image_size: Any, seed: int, copies: str | os.PathLike[str] | None
+) -> Images:
+    name = str(path)
     found = sources.image_folder(path, 8, labels=None, training=False)
     choice = choose(found.image_count)
     paths = found.file_paths
-    size = _pair(image_size) or choice.fitting(_usual_size(paths, largest_side(len(paths))))
+    usual = _usual_side(paths)
+    side = min(usual, largest_side(len(paths)))
+    size = _pair(image_size) or choice.fitting((side, side))
+    if copies is not None and is_worth_it(usual, FACTOR * max(size)):
+        path = small_copies(paths, path, Path(copies), FACTOR * max(size))
+        paths = sources.image_folder(path, 8, labels=None, training=False).file_paths
 
     def batches(epoch: int, first: int, batch_size: int, crops: int) -> Any:
         return sources.image_folder(
@@ -132,7 +147,7 @@ def _of_folder(path: Path, image_size: Any, seed: int) -> Images:
     plain = sources.image_folder(
         path, size, _SAMPLE, labels=None, training=False, limit=_SAMPLE, seed=seed
     )
-    return Images(str(path), len(paths), _first(plain), choice, batches)
+    return Images(name, len(paths), _first(plain), choice, batches)
 
 
 def _of_tfds(name: str, image_size: Any, seed: int) -> Images:
@@ -212,8 +227,8 @@ def _described(images: np.ndarray) -> str:
     return f"an array {images.shape} of {images.dtype}"
 
 
-def _usual_size(paths: list[str], largest: int) -> tuple[int, int]:
-    """Return the side of squares as large as the files usually are, but not above a largest."""
+def _usual_side(paths: list[str]) -> int:
+    """Return the usual length of the files' shorter sides."""
     from PIL import Image
 
     sides = []
@@ -224,5 +239,4 @@ def _usual_size(paths: list[str], largest: int) -> tuple[int, int]:
         except OSError:
             # Reported when it is read.
             continue
-    side = int(min(np.median(sides), largest)) if sides else largest
-    return side, side
+    return int(np.median(sides)) if sides else largest_side(len(paths))

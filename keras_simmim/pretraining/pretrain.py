@@ -29,6 +29,7 @@ def pretrain(
     save_every: int | None = 500,
     seed: int = 0,
     distribute: bool = False,
+    copies: str | os.PathLike[str] | None = None,
 ) -> SimMIM:
     """Pretrain a network on images without labels, with everything chosen that is not given.
 
@@ -65,6 +66,9 @@ def pretrain(
         seed: of weights, masks, order and crops.
         distribute: whether to train on all devices and with all processes that
             `ks.training.distribute` finds; a model that is given must then be made after it.
+        copies: folder for small copies of the files of a folder, which are made once if the files
+            are much larger than what is trained on: to decode a phone's photographs anew in every
+            epoch takes most of the time. None reads the files themselves.
 
     Returns:
         The trained model: `embed`, `reconstruct`, `ks.ImageClassifier.from_pretrained(model)`, …
@@ -103,7 +107,7 @@ def pretrain(
         raise ValueError(f"patch_size is for a new model, got patch_size={patch_size} and model.")
     if distribute:
         print(training.distribute())
-    images = open_images(data, image_size, seed)
+    images = open_images(data, image_size, seed, copies)
     epochs = images.choice.epochs if epochs is None else epochs
     size = images.choice.batch_size if batch_size is None else batch_size
     if batch_size is not None and hasattr(data, "element_spec"):
@@ -146,6 +150,11 @@ def _trained(
     epoch = batch = 0
     found = run and run.interrupted(whole_epochs=not within)
     if run and found:
+        if not isinstance(found.model, SimMIM):
+            raise ValueError(
+                f"output must be a folder for a run of a SimMIM, {run.folder} holds one of a "
+                f"{type(found.model).__name__}."
+            )
         model, epoch, batch = found.model, found.epoch, found.batch
         print(f"Going on with {run.folder} after epoch {epoch}, batch {batch}.")
         if epoch >= epochs:

@@ -34,7 +34,8 @@ _FILES = (
     "segmentation.png",
     "detection.png",
 )
-_FOLDERS = ("checkpoints", "logs")
+COPIES = "images"
+_FOLDERS = ("checkpoints", "logs", COPIES)
 
 
 class Run:
