@@ -1,6 +1,6 @@
 """Do the loaders and the image pipeline meet damaged input with anything but documented errors?
 
-python benchmarks/fuzz.py                          # 21,000 inputs, a summary, the results as JSON
+python benchmarks/fuzz.py                          # 56,000 inputs, a summary, the results as JSON
 python benchmarks/fuzz.py --target images --inputs 500 --seed 3
 
 Each input is a whole, valid file or folder with something changed: bytes, a length, or, inside
@@ -10,6 +10,7 @@ documented and names it. Each target runs in a process of its own, so that a cra
 
 import argparse
 import copy
+import functools
 import gc
 import io
 import json
@@ -27,11 +28,15 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import fuzz_shards
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 RESULTS = Path(__file__).parent / "results" / "fuzz.json"
 SHARES = {"pth": 5000, "images": 5000, "hugging_face": 250, "preset": 250, "keras": 250}
-SHARES |= {"checkpoints": 250, "tar": 5000, "parquet": 5000}
+SHARES |= {"checkpoints": 250}
+FORMATS = ("tiff", "dicom", "npy", "npz", "deep_png", "avif", "heic")
+SHARES |= dict.fromkeys((*FORMATS, "tar", "parquet"), 5000)
 MEMORY = 16 * 2**30  # bytes that an input may not make the process take
 VALUES = (None, True, -1, 0, 1, 3, 7, 0.5, float("nan"), 1e300, "", "x", [], [1, 2], {}, {"a": 1})
 
@@ -57,17 +62,6 @@ class Fuzz:
             changed[self.random.randrange(end)] = self.random.choice(
                 (self.random.randrange(256), 0, 255, 127, 128)
             )
-        return bytes(changed)
-
-    def tar(self, content: bytes, headers: list[int]) -> bytes:
-        """Changed, half of the time with checksums that agree with the changed headers."""
-        changed = bytearray(self.bytes(content))
-        if self.random.random() < 0.5:
-            for start in headers:
-                header = changed[start : start + 512]
-                if len(header) == 512:
-                    header[148:156] = b" " * 8
-                    changed[start + 148 : start + 156] = b"%06o\0 " % sum(header)
         return bytes(changed)
 
     def json(self, content: bytes) -> bytes:
@@ -266,95 +260,124 @@ def images(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
     return one
 
 
-def small_images() -> dict[str, bytes]:
+def whole_files(name: str, folder: Path) -> dict[str, bytes]:
+    """Valid files of a format, by what they are."""
     import numpy as np
     from PIL import Image
 
-    images = {}
-    for number, kind in enumerate(("jpeg", "png", "jpeg")):
-        pixels = np.random.default_rng(number).integers(0, 256, (12, 16, 3), dtype="uint8")
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, kind)
-        images[f"{number}.{kind}"] = file.getvalue()
-    return images
+    generator = np.random.default_rng(0)
+    color = generator.integers(0, 256, (24, 32, 3), dtype="uint8")
+    deep = generator.integers(0, 65536, (24, 32, 3), dtype="uint16")
+    bands = generator.normal(size=(24, 32, 5)).astype("float32")
+    path = folder / "whole"
+    found = {}
+
+    def keep(kind: str) -> None:
+        found[kind] = path.read_bytes()
+
+    if name == "tiff":
+        import tifffile
+
+        contiguous = {"photometric": "minisblack", "planarconfig": "contig"}
+        kinds = {
+            "color": (color, {}),
+            "bands": (bands, contiguous),
+            "planes": (np.moveaxis(bands, -1, 0), {**contiguous, "planarconfig": "separate"}),
+            "tiles": (deep, {"tile": (16, 16), "compression": "deflate"}),
+            "lzw": (color, {"compression": "lzw", "predictor": 2}),
+            "jpeg": (color, {"compression": "jpeg"}),
+            "pages": (np.moveaxis(deep, -1, 0), {"photometric": "minisblack"}),
+            "ome": (np.moveaxis(deep, -1, 0), {"ome": True, "metadata": {"axes": "CYX"}}),
+            "big": (deep, {"bigtiff": True, "byteorder": ">"}),
+        }
+        for kind, (pixels, options) in kinds.items():
+            tifffile.imwrite(path, pixels, **options)
+            keep(kind)
+        Image.fromarray(color).quantize(32).save(path, "TIFF", compression="packbits")
+        keep("palette")
+    elif name == "dicom":
+        import pydicom
+        from pydicom.dataset import FileDataset, FileMetaDataset
+
+        for kind, pixels in {"signed": deep[..., 0].astype("int16"), "color": color}.items():
+            meta = FileMetaDataset()
+            meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+            meta.MediaStorageSOPClassUID = meta.MediaStorageSOPInstanceUID = "1.2.3"
+            stated = FileDataset(None, {}, file_meta=meta, preamble=bytes(128))
+            stated.SOPClassUID = stated.SOPInstanceUID = "1.2.3"
+            stated.Rows, stated.Columns, stated.PlanarConfiguration = 24, 32, 0
+            stated.SamplesPerPixel = 3 if kind == "color" else 1
+            stated.PhotometricInterpretation = "RGB" if kind == "color" else "MONOCHROME1"
+            stated.BitsAllocated = stated.BitsStored = 8 * pixels.dtype.itemsize
+            stated.HighBit, stated.PixelRepresentation = (
+                stated.BitsStored - 1,
+                int(kind == "signed"),
+            )
+            if kind == "signed":
+                stated.RescaleSlope, stated.RescaleIntercept = "2", "-1024"
+                stated.WindowCenter, stated.WindowWidth = "40", "400"
+            stated.PixelData = pixels.tobytes()
+            stated.save_as(path)
+            keep(kind)
+            stated.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
+            stated.save_as(path)
+            keep(f"{kind} RLE")
+    elif name in ("npy", "npz"):
+        for number, pixels in enumerate((color, deep, bands, color[..., 0])):
+            file = io.BytesIO()
+            if name == "npy":
+                np.save(file, pixels)
+            else:
+                (np.savez if number % 2 else np.savez_compressed)(file, image=pixels)
+            found[str(number)] = file.getvalue()
+    elif name == "deep_png":
+        import tensorflow as tf
+
+        found = {str(c): tf.io.encode_png(deep[..., :c]).numpy() for c in (1, 3)}
+    elif name == "avif":
+        Image.fromarray(color).save(path, "AVIF")
+        keep("color")
+    else:
+        import pillow_heif
+
+        pillow_heif.from_pillow(Image.fromarray(color)).save(path)
+        keep("color")
+    return found
 
 
-def several_shards(
-    folder: Path, change: Callable[[], bytes], whole: bytes, read: Callable[[Path], object]
-) -> Callable[[], None]:
-    """One that reads a whole shard and many changed ones, which may cost nothing but their rows."""
+def of_format(name: str, folder: Path, fuzz: Fuzz) -> Callable[[], None]:
+    """Folders of changed files of a format, each with as many channels as there are."""
+    from keras_simmim import data
+
+    whole = whole_files(name, folder)
+    ending = {"tiff": "tif", "dicom": "dcm", "deep_png": "png"}.get(name, name)
+    ranges = [(-2, 30000), "percentiles", *(["window"] if name == "dicom" else [])]
+    ranges = [(0, 30000), "percentiles", "dtype"] if name == "deep_png" else ranges
+    place = folder / "images"
 
     def one() -> None:
-        place = folder / "shards"
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
-        (place / "000").write_bytes(whole)
-        for number in range(1, BATCH + 1):
-            (place / f"{number:03}").write_bytes(change())
-        dataset = read(place)
-        batches = len(list(dataset.as_numpy_iterator()))
-        if batches != int(dataset.cardinality()):
-            raise AssertionError(f"{batches} of {int(dataset.cardinality())} batches")
+        kind = fuzz.random.choice(list(whole))
+        (place / f"000.{ending}").write_bytes(whole[kind])
+        for number in range(1, MANY + 1):
+            kind = fuzz.random.choice(list(whole))
+            change = inside if name == "npz" and fuzz.random.random() < 0.5 else None
+            content = change(fuzz, whole[kind]) if change else fuzz.bytes(whole[kind])
+            (place / f"{number:03}.{ending}").write_bytes(content)
+        options = {"channels": "all", "value_range": fuzz.random.choice(ranges)}
+        dataset = data.image_folder(place, 16, batch_size=5, **options)
+        batches = list(dataset.as_numpy_iterator())
+        if len(batches) != (MANY + 1) // 5:
+            raise AssertionError(f"{len(batches)} batches")
+        if not all(0 <= batch.min() <= batch.max() <= 255 for batch in batches):
+            raise AssertionError("pixels that are not 0-255")
 
     return one
 
 
-def tar(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
-    import tarfile
-
-    from keras_simmim import data
-
-    wholes = []
-    for layout in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
-        file = io.BytesIO()
-        with tarfile.open(fileobj=file, mode="w", format=layout) as archive:
-            for name, image in small_images().items():
-                key = "long" * 30 * (layout != tarfile.USTAR_FORMAT) + name.partition(".")[0]
-                for ending, content in ((name.partition(".")[2], image), ("json", b'{"kind": 1}')):
-                    member = tarfile.TarInfo(f"{key}.{ending}")
-                    member.size = len(content)
-                    archive.addfile(member, io.BytesIO(content))
-        content = file.getvalue()
-        headers = [i for i in range(0, len(content), 512) if content[i + 257 : i + 262] == b"ustar"]
-        wholes.append((content[: headers[-1] + 2048], headers))
-
-    def read(place: Path) -> object:
-        shutil.rmtree(folder / "cache", ignore_errors=True)
-        return data.from_webdataset(
-            f"{place}/*", 8, 5, label="kind", cache_dir=folder / "cache", max_pixels=10**6
-        )
-
-    return several_shards(folder, lambda: fuzz.tar(*fuzz.random.choice(wholes)), wholes[0][0], read)
-
-
-def parquet(folder: Path, fuzz: Fuzz) -> Callable[[], None]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from keras_simmim import data
-
-    images = [{"bytes": image, "path": name} for name, image in small_images().items()]
-    wholes = []
-    for options in ({}, {"compression": "none", "use_dictionary": False}, {"version": "1.0"}):
-        file = io.BytesIO()
-        table = pa.table({"image": images, "kind": [0, None, 1]})
-        pq.write_table(table, file, row_group_size=2, **options)
-        wholes.append(file.getvalue())
-
-    def read(place: Path) -> object:
-        return data.from_parquet(f"{place}/*", 8, 5, label="kind", max_pixels=10**6)
-
-    def change() -> bytes:
-        content = fuzz.random.choice(wholes)
-        # What the file says of itself stands at its end.
-        return (
-            fuzz.bytes(content[::-1])[::-1] if fuzz.random.random() < 0.5 else fuzz.bytes(content)
-        )
-
-    return several_shards(folder, change, wholes[0], read)
-
-
-BATCH = 50  # images of one folder, or shards
+BATCH = 50  # images of one folder
+MANY = 250  # of one format
 TARGETS = {
     "pth": pth,
     "images": images,
@@ -362,9 +385,9 @@ TARGETS = {
     "preset": preset,
     "keras": keras_file,
     "checkpoints": run_checkpoints,
-    "tar": tar,
-    "parquet": parquet,
 }
+TARGETS |= {name: functools.partial(of_format, name) for name in FORMATS}
+TARGETS |= {"tar": fuzz_shards.tar, "parquet": fuzz_shards.parquet}
 
 
 CLEAR_AFTER = 20  # inputs, many of which become a model
@@ -384,7 +407,8 @@ def run(target: str, inputs: int, seed: int) -> dict:
     logging.getLogger("keras_simmim").setLevel(logging.CRITICAL)
     outcomes: Counter[str] = Counter()
     undocumented, started = [], time.time()
-    at_once = BATCH if target in ("images", "tar", "parquet") else 1
+    at_once = MANY if target in FORMATS else BATCH if target == "images" else 1
+    at_once = fuzz_shards.SHARDS if target in ("tar", "parquet") else at_once
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         one = TARGETS[target](folder, Fuzz(seed))
@@ -412,7 +436,7 @@ def run(target: str, inputs: int, seed: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--target", choices=TARGETS, help="default: all")
-    parser.add_argument("--inputs", type=int, help="of each target; default: 21,000 in all")
+    parser.add_argument("--inputs", type=int, help="of each target; default: 56,000 in all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=RESULTS, help="a JSON file to write")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)

@@ -8,7 +8,6 @@ KERAS_BACKEND=jax python examples/train.py            # the same job on another 
 """
 
 import argparse
-import io
 import os
 import sys
 import time
@@ -106,7 +105,7 @@ def datasets(options: argparse.Namespace, **place) -> tuple:
         )
     readers = {".tar": ks.data.from_webdataset, ".parquet": ks.data.from_parquet}
     read = readers.get(Path(options.data).suffix, ks.data.image_folder)
-    split = {"validation_split": HELD_OUT, "limit": options.limit}
+    split = {"validation_split": HELD_OUT, "limit": options.limit, "cache": "auto"}
     return (
         read(options.data, **train, **split, subset="training"),
         read(options.data, **plain, **split, subset="training"),
@@ -135,10 +134,7 @@ def measured(knn: ks.evaluation.KNN | None, model: ks.SimMIM) -> float | None:
 def main() -> None:
     options = arguments()
     if options.distribute:
-        together = ks.training.distribute()
-        print(together, flush=True)
-        if together.index:
-            sys.stdout = io.StringIO()  # The first process tells what all do.
+        ks.training.distribute().tell()
     keras.utils.set_random_seed(options.seed)
     if options.mixed_precision:
         keras.config.set_dtype_policy("mixed_bfloat16")

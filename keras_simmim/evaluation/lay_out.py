@@ -4,17 +4,21 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from keras_simmim.evaluation.rgb_pictures import Shown, chosen_channels
 
-def lay_out(rows: Iterable[Iterable[np.ndarray]], scale: int = 1) -> np.ndarray:
+
+def lay_out(
+    rows: Iterable[Iterable[np.ndarray]], scale: int = 1, shown_channels: Shown = None
+) -> np.ndarray:
     """Lay pictures out in rows, as one picture.
 
     Args:
         rows: of pictures (H, W, C); those of a row have one height, and all rows one width.
         scale: enlargement, a whole number of pixels for each.
+        shown_channels: numbers of the channels to show; see `rgb_pictures`.
 
     Returns:
-        Array (rows·H·scale, …, 1 or 3) of the pictures' type; of other numbers of channels than 1
-        and 3 it shows the first.
+        Array (rows·H·scale, …, 1 or 3) of the pictures' type.
 
     Example:
     ```python
@@ -25,6 +29,5 @@ def lay_out(rows: Iterable[Iterable[np.ndarray]], scale: int = 1) -> np.ndarray:
     ```
     """
     sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
-    if sheet.shape[-1] != 3:
-        sheet = sheet[..., :1]
+    sheet = chosen_channels(sheet, shown_channels)
     return sheet.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -130,7 +130,13 @@ def _of_folder(path: Path, image_size: Any, seed: int) -> Images:
 
     def batches(epoch: int, first: int, batch_size: int, crops: int) -> Any:
         return sources.image_folder(
-            path, size, batch_size, labels=None, seed=seed, **_going_on(epoch, first, crops)
+            path,
+            size,
+            batch_size,
+            labels=None,
+            seed=seed,
+            cache="auto",
+            **_going_on(epoch, first, crops),
         )
 
     plain = sources.image_folder(
@@ -157,7 +163,8 @@ def _of_shards(data: Any, read: Callable[..., Any], image_size: Any, seed: int) 
     size = _pair(image_size) or choice.fitting((side, side))
 
     def batches(epoch: int, first: int, batch_size: int, crops: int) -> Any:
-        return read(data, size, batch_size, seed=seed, **_going_on(epoch, first, crops))
+        place = _going_on(epoch, first, crops)
+        return read(data, size, batch_size, seed=seed, cache="auto", **place)
 
     plain = read(data, size, _SAMPLE, training=False, limit=_SAMPLE, seed=seed)
     name = ", ".join(map(os.fsdecode, data)) if isinstance(data, list) else os.fsdecode(data)

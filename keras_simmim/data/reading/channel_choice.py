@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_simmim.data.reading.picture import COLOR, GRAY, INKS, Picture, UnfitError
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = np.array([0.299, 0.587, 0.114])
 
 
 class ChannelChoice:
@@ -107,5 +107,7 @@ def _gray(pixels: np.ndarray) -> np.ndarray:
     if pixels.shape[-1] == 1:
         return pixels
     is_whole = pixels.dtype.kind in "iu"
-    luma = (pixels.astype(np.float64) @ LUMA.astype(np.float64))[..., None]
+    # Of 8 bits with the very rounding that TensorFlow's readers have.
+    exact = np.float32 if pixels.dtype.itemsize == 1 else np.float64
+    luma = (pixels.astype(exact) @ LUMA.astype(exact))[..., None]
     return np.rint(luma).astype(pixels.dtype) if is_whole else luma.astype(pixels.dtype)

@@ -6,7 +6,7 @@ from keras_simmim.data.reading.formats import TOO_MANY
 
 MOST_BYTES = 2**30  # that small images of many channels may take, whatever `max_pixels` is
 BYTES_A_PIXEL = 24  # three doubles
-READ = "?iuf"  # NumPy's letters for what is read
+READ = "biuf"  # NumPy's letters for what is read
 
 
 def check_stated_size(

@@ -109,11 +109,13 @@ def _in_order(page: Any, first: Any) -> np.ndarray:
 def _shown(pixels: np.ndarray, page: Any, names: tuple[str, ...] | None) -> Picture:
     """Return pixels of which 0 is dark, with the names of their channels."""
     kind, count = getattr(page.photometric, "name", ""), pixels.shape[-1]
+    if names is None or len(names) != count:
+        names = _names(page, count)
     if kind in CONVERTED and getattr(page.compression, "name", "") not in ("JPEG", "OJPEG"):
         raise ValueError(f"has the colors {kind}, which are not read")
     if pixels.dtype.kind == "b":
         pixels = np.where(pixels ^ (kind == "MINISWHITE"), 255, 0).astype(np.uint8)
-        return Picture(pixels, names or _names(page, count), (0.0, 255.0), is_display=True)
+        return Picture(pixels, names, (0.0, 255.0), is_display=True)
     bits = page.bitspersample
     limits = limits_of(pixels.dtype, bits if isinstance(bits, int) else None)
     if kind == "PALETTE" and count == 1 and page.colormap is not None:
@@ -125,7 +127,7 @@ def _shown(pixels: np.ndarray, page: Any, names: tuple[str, ...] | None) -> Pict
     nodata = page.tags.valueof(NODATA)
     if nodata is not None and pixels.dtype.itemsize > 1:
         pixels = _without(pixels, nodata)
-    return Picture(pixels, names or _names(page, count), limits)
+    return Picture(pixels, names, limits)
 
 
 def _without(pixels: np.ndarray, nodata: str) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any, Unpack, cast
 import tensorflow as tf
 
 from keras_simmim.data import arguments
+from keras_simmim.data.geometry.crop_arguments import needed_side
 from keras_simmim.data.pipeline.batching import batched
 from keras_simmim.data.pipeline.plan import Plan
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
@@ -17,6 +18,7 @@ from keras_simmim.data.reading.deep_files import warn_of_deep
 from keras_simmim.data.reading.encoded_image import MAX_PIXELS
 from keras_simmim.data.reading.formats import DEEP_RANGE
 from keras_simmim.data.reading.picture_reader import PERCENTILES, TYPE, WINDOW, PictureReader
+from keras_simmim.data.reading.pixel_cache import AUTO, DISK, MEMORY, PixelCache, fits_in_memory
 from keras_simmim.data.reading.settle import settle
 from keras_simmim.data.sources.choices import choose
 from keras_simmim.data.sources.file_arguments import FileArguments
@@ -42,6 +44,8 @@ class FilePlan:
         page: of files of several, None if it was not given.
         on_error: what happens at a broken file.
         max_pixels: most pixels of an image.
+        cache: where the pixels of images are kept, None if they are not.
+        dense: whether masks or boxes follow the crops.
     """
 
     plan: Plan
@@ -53,6 +57,8 @@ class FilePlan:
     page: int | str | None
     on_error: str
     max_pixels: int
+    cache: str | None
+    dense: bool
 
     @classmethod
     def from_arguments(
@@ -97,6 +103,8 @@ class FilePlan:
                 "on_error", given.get("on_error", "skip"), ("skip", "raise")
             ),
             max_pixels=arguments.as_integer("max_pixels", max_pixels, minimum=1),
+            cache=arguments.as_choice("cache", given.get("cache"), (None, AUTO, MEMORY, DISK)),
+            dense=dense,
         )
 
     def choose(self, classes: list[int]) -> list[int]:
@@ -185,7 +193,8 @@ class FilePlan:
         if reader is None:
             warn_of_deep(table, self.max_pixels)
         training = self.plan.epochs.training
-        source = TableSource(broken, class_names=class_names, training=training)
+        cache = self._pixel_cache(len(table))
+        source = TableSource(broken, class_names=class_names, training=training, cache=cache)
         dataset = batched(source, self.plan)
         dataset.broken_files = broken.reasons
         dataset.value_range = value_range
@@ -193,6 +202,16 @@ class FilePlan:
         if reader is not None and reader.takes_all and reader.names is not None:
             dataset.channel_names = list(reader.names)
         return dataset
+
+    def _pixel_cache(self, count: int) -> PixelCache | None:
+        """Return what keeps the pixels of so many images, if anything does."""
+        # Masks and boxes are those of the whole image.
+        side = None if self.dense else needed_side(self.plan.crop)
+        place = self.cache
+        if place == AUTO:
+            fits = side is not None and self.channels.converts and fits_in_memory(count, side)
+            place = MEMORY if fits else None
+        return None if place is None else PixelCache(count, place, side)
 
     def _reader(self, are_encoded: bool) -> PictureReader | None:
         """Return what reads the files that TensorFlow's readers do not read as they are to be.

@@ -8,6 +8,7 @@ from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.pipeline.indexed_source import IndexedSource
 from keras_simmim.data.pipeline.source import Load
 from keras_simmim.data.reading.broken_files import BrokenFiles
+from keras_simmim.data.reading.pixel_cache import PixelCache
 from keras_simmim.data.reading.readable_image import ReadableImage
 from keras_simmim.data.sources.substitution import with_substitutes
 
@@ -20,10 +21,16 @@ class TableSource(IndexedSource):
             as far as it is known.
         class_names: names of the labels, or None.
         training: whether another image takes the place of a broken one.
+        cache: keeps the pixels of the images; None to decode them in every epoch.
     """
 
     def __init__(
-        self, broken: BrokenFiles, *, class_names: list[str] | None, training: bool
+        self,
+        broken: BrokenFiles,
+        *,
+        class_names: list[str] | None,
+        training: bool,
+        cache: PixelCache | None = None,
     ) -> None:
         super().__init__(
             len(broken.table),
@@ -32,9 +39,15 @@ class TableSource(IndexedSource):
             is_exact=training or broken.on_error == "raise",
         )
         self.broken = broken
+        self.cache = cache
 
     def open_image(self, record: tf.Tensor) -> ReadableImage:
-        """Return the image of an index, of which the header is read."""
+        """Return the image of an index, of which the header is read, or the pixels are kept."""
+        if self.cache is None:
+            return self._opened(record)
+        return self.cache.image(record, lambda: self._opened(record))
+
+    def _opened(self, record: tf.Tensor) -> ReadableImage:
         return self.broken.open_image(self.broken.table.contents(record))
 
     def load_all(
