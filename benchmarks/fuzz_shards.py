@@ -23,11 +23,11 @@ def small_images() -> dict[str, bytes]:
 
 
 def several_shards(
-    folder: Path, change: Callable[[], bytes], whole: bytes, read: Callable[[Path], object]
-) -> Callable[[], None]:
+    folder: Path, change: Callable[[], bytes], whole: bytes, read: Callable[[Path], Any]
+) -> Callable[[], Any]:
     """One that reads a whole shard and many changed ones, which may cost nothing but their rows."""
 
-    def one() -> None:
+    def one() -> Any:
         place = folder / "shards"
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
@@ -38,6 +38,7 @@ def several_shards(
         batches = len(list(dataset.as_numpy_iterator()))
         if batches != int(dataset.cardinality()):
             raise AssertionError(f"{batches} of {int(dataset.cardinality())} batches")
+        return dataset
 
     return one
 
@@ -54,7 +55,7 @@ def changed_tar(fuzz: Any, content: bytes, headers: list[int]) -> bytes:
     return bytes(changed)
 
 
-def tar(folder: Path, fuzz: Any) -> Callable[[], None]:
+def tar(folder: Path, fuzz: Any) -> Callable[[], Any]:
     import tarfile
 
     from keras_simmim import data
@@ -73,7 +74,7 @@ def tar(folder: Path, fuzz: Any) -> Callable[[], None]:
         headers = [i for i in range(0, len(content), 512) if content[i + 257 : i + 262] == b"ustar"]
         wholes.append((content[: headers[-1] + 2048], headers))
 
-    def read(place: Path) -> object:
+    def read(place: Path) -> Any:
         shutil.rmtree(folder / "cache", ignore_errors=True)
         return data.from_webdataset(
             f"{place}/*", 8, 5, label="kind", cache_dir=folder / "cache", max_pixels=10**6
@@ -84,7 +85,7 @@ def tar(folder: Path, fuzz: Any) -> Callable[[], None]:
     )
 
 
-def parquet(folder: Path, fuzz: Any) -> Callable[[], None]:
+def parquet(folder: Path, fuzz: Any) -> Callable[[], Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -98,7 +99,7 @@ def parquet(folder: Path, fuzz: Any) -> Callable[[], None]:
         pq.write_table(table, file, row_group_size=2, **options)
         wholes.append(file.getvalue())
 
-    def read(place: Path) -> object:
+    def read(place: Path) -> Any:
         return data.from_parquet(f"{place}/*", 8, 5, label="kind", max_pixels=10**6)
 
     def change() -> bytes:
