@@ -18,6 +18,8 @@ from keras_simmim.training.resume import Resumed, resume
 from keras_simmim.training.run_record import record_run
 from keras_simmim.training.written_once import written_once
 
+PICTURE_SIDE = 128  # pixels: smaller pictures are enlarged as far as this
+
 
 class Run:
     """Keep a run in a folder: its record, losses, curves, checkpoints, model and report.
@@ -157,12 +159,13 @@ class Run:
         self, model: Any, pictures: np.ndarray, candidates: np.ndarray | None, truth: Any
     ) -> None:
         """Write pictures of what was learned."""
-        sheets = dict(list(model.sheets(pictures, truth, scale=2).items())[:1])
+        scale = max(1, PICTURE_SIDE // pictures.shape[1])
+        sheets = dict(list(model.sheets(pictures, truth, scale).items())[:1])
         if candidates is not None:
             vectors = model.embed(candidates)
             count = min(5, len(candidates))
             sheets["neighbors"] = neighbor_sheet(
-                pictures, model.embed(pictures), candidates, vectors, count, scale=2
+                pictures, model.embed(pictures), candidates, vectors, count, scale
             )
         for name, sheet in sheets.items() if processes.index() == 0 else ():
             keras.utils.save_img(self.folder / f"{name}.png", sheet, scale=False)
