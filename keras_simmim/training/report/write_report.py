@@ -86,10 +86,12 @@ def _page(name: str, files: RunFiles) -> str:
         "Machine": record.get("hardware"),
         "Code": git,
     }
+    # Those that are known, in the order of the captions, and then all others.
+    pictures = sorted(files.pictures, key=[*CAPTIONS, *files.pictures].index)
     sections = [
         _tiles(files),
         _section("Curves", "".join(map(_chart, charts_of(files))), "charts"),
-        _section("Pictures", "".join(_picture(*item) for item in files.pictures.items())),
+        _section("Pictures", "".join(_picture(name, files.pictures[name]) for name in pictures)),
         _section("Facts", "".join(_table(*item) for item in facts.items()), "tables"),
         _section("Command", _command(record)),
     ]
