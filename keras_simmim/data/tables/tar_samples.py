@@ -46,7 +46,7 @@ def tar_samples(path: str, image: str | None, label: str | None) -> TarSamples:
     Raises:
         OSError: if the archive cannot be opened.
     """
-    found = TarSamples()
+    found, endings = TarSamples(), readable_endings()
     samples: dict[str, dict[str, TarMember]] = {}
     file = os.open(path, os.O_RDONLY)
     try:
@@ -62,7 +62,7 @@ def tar_samples(path: str, image: str | None, label: str | None) -> TarSamples:
             if samples:
                 samples.popitem()
         for members in samples.values():
-            candidates = _images_of(members, image)
+            candidates = _images_of(members, image, endings)
             if not candidates:
                 found.without_image += 1
             elif len(candidates) > 1:
@@ -81,11 +81,12 @@ def tar_samples(path: str, image: str | None, label: str | None) -> TarSamples:
     return found
 
 
-def _images_of(members: dict[str, TarMember], image: str | None) -> list[TarMember]:
+def _images_of(
+    members: dict[str, TarMember], image: str | None, endings: tuple[str, ...]
+) -> list[TarMember]:
     """Return what may be the image of a sample, by its endings."""
     if image is not None:
         return [members[image]] if image in members else []
-    endings = readable_endings()
     known = [ending for ending in members if f".{ending}" in endings]
     # Features stand back behind images, and "mask.png" behind "jpg".
     candidates = [ending for ending in known if f".{ending}" not in ARRAY.endings] or known
