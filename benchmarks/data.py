@@ -1,13 +1,13 @@
 """How fast is the input: beside PIL, from epoch to epoch, and when the library is imported?
 
 python benchmarks/data.py                       # all questions
-python benchmarks/data.py --questions input     # also: large, cache, shards, epochs, waiting, import
+python benchmarks/data.py --questions input     # also: large, cache, shards, epochs, waiting …
 
 input: JPEGs of 500×375 pixels to augmented batches at 192², images/s, beside PIL in two processes
 (decode, random resized crop with Pillow's bilinear filter, flip; nothing is sent anywhere) and
 beside keras.utils.image_dataset_from_directory (which augments nothing). The three take turns.
-large: the same of 4000×3000 pixels at 224², beside PIL in two processes that decodes no more than it
-needs (Image.draft).
+large: the same of 4000×3000 pixels at 224², beside PIL in two processes that decodes no more than
+it needs (Image.draft).
 cache: the first epoch of a folder with cache="memory", and its second.
 shards: the folder, and what write_shards makes of it once, shorter sides of 256 pixels, in turns;
 of 500×375 pixels at 192², and of 4000×3000 at 224².
