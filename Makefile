@@ -64,7 +64,7 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) ".[docs]"
+	$(INSTALL) --editable ".[docs]"
 	touch $@
 
 $(VENV)/.all: pyproject.toml constraints.txt | $(BIN)/python

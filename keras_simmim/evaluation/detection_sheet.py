@@ -7,14 +7,19 @@ import numpy as np
 from keras_simmim.evaluation.detection_records import detection_records
 from keras_simmim.evaluation.lay_out import lay_out
 from keras_simmim.evaluation.palette import palette
-from keras_simmim.evaluation.rgb_pictures import rgb_pictures
+from keras_simmim.evaluation.rgb_pictures import Shown, rgb_pictures
 
 # Of true boxes that are to be ignored.
 _GRAY = np.array([128, 128, 128], "uint8")
 
 
 def detection_sheet(
-    model: Any, images: Any, truth: Any = None, score: float = 0.3, scale: int = 1
+    model: Any,
+    images: Any,
+    truth: Any = None,
+    score: float = 0.3,
+    scale: int = 1,
+    shown_channels: Shown = None,
 ) -> np.ndarray:
     """Lay out images with boxes drawn on them in the colors of their classes, one image a column.
 
@@ -27,6 +32,8 @@ def detection_sheet(
         truth: {"boxes": (N, M, 4), "labels": (N, M)}, label −1 pads, −2 is drawn gray; or None.
         score: least score of the boxes that are drawn.
         scale: enlargement, a whole number of pixels for each.
+        shown_channels: numbers of the channels to show as red, green and blue, or of one as gray;
+            the first three if None, or the first of one or two.
 
     Returns:
         uint8 array (height, width, 3), with gaps between the images.
@@ -50,7 +57,7 @@ def detection_sheet(
     sheet.shape   # (36, 50, 3)
     ```
     """
-    pictures = rgb_pictures(images)
+    pictures = rgb_pictures(images, shown_channels)
     rows, names = [], []
     if truth is not None:
         true = detection_records("truth", truth, ("boxes", "labels"))

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from keras_simmim.evaluation.rgb_pictures import Shown, chosen_channels
+
 GAP = 4  # pixels between two pictures
 _SMALLEST, _LARGEST = 10, 16  # pixels, of the names
 _WIDTH = 0.6  # of a letter, as a share of its size: wide enough for the default font
@@ -15,6 +17,7 @@ def lay_out(
     scale: int = 1,
     names: Sequence[str] = (),
     titles: Sequence[str] = (),
+    shown_channels: Shown = None,
 ) -> np.ndarray:
     """Lay pictures out in rows with gaps between them, as one picture on white.
 
@@ -25,13 +28,14 @@ def lay_out(
         names: of the rows, written on their left; none if empty.
         titles: of the columns, written above, each as far as the next that is not empty; none if
             there are none.
+        shown_channels: numbers of the channels to show; see `rgb_pictures`.
 
     Returns:
-        uint8 array (height, width, 1 or 3); of other numbers of channels than 1 and 3 it shows the
-        first. Between pictures there are `GAP` pixels, and the last ones end at its edges.
+        uint8 array (height, width, 1 or 3). Between pictures there are `GAP` pixels, and the last
+        ones end at its edges.
 
     Raises:
-        ValueError: for another number of names than of rows.
+        ValueError: for another number of names than of rows, or channels that there are not.
 
     Example:
     ```python
@@ -43,7 +47,7 @@ def lay_out(
     lay_out([pictures, pictures], names=["before", "after"]).shape   # (12, 54, 3)
     ```
     """
-    pictures = [[_enlarged(picture, scale) for picture in row] for row in rows]
+    pictures = [[_enlarged(picture, scale, shown_channels) for picture in row] for row in rows]
     if names and len(names) != len(pictures):
         raise ValueError(f"names must be {len(pictures)}, one for each row, got {list(names)!r}.")
     size = min(max(pictures[0][0].shape[0] // 8, _SMALLEST), _LARGEST)
@@ -69,8 +73,8 @@ def lay_out(
     return sheet
 
 
-def _enlarged(picture: np.ndarray, scale: int) -> np.ndarray:
-    shown = picture if picture.shape[-1] == 3 else picture[..., :1]
+def _enlarged(picture: np.ndarray, scale: int, shown_channels: Shown) -> np.ndarray:
+    shown = chosen_channels(picture, shown_channels)
     return shown.repeat(scale, axis=0).repeat(scale, axis=1)
 
 

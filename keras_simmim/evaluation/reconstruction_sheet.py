@@ -5,11 +5,14 @@ from typing import Any
 import numpy as np
 
 from keras_simmim.evaluation.lay_out import lay_out
+from keras_simmim.evaluation.rgb_pictures import Shown
 
 HIDDEN, VISIBLE = 64, 224  # grays of a sheet of masks, neither of them the paper's white
 
 
-def reconstruction_sheet(model: Any, images: Any, step: int = 0, scale: int = 1) -> np.ndarray:
+def reconstruction_sheet(
+    model: Any, images: Any, step: int = 0, scale: int = 1, shown_channels: Shown = None
+) -> np.ndarray:
     """Lay out originals, what the model saw and what it filled in, one image a column.
 
     The rows are the originals and then, for every view, the masked images and the
@@ -20,13 +23,14 @@ def reconstruction_sheet(model: Any, images: Any, step: int = 0, scale: int = 1)
         images: array (N, H, W, C), uint8 or float 0–255.
         step: the masks' step.
         scale: enlargement, a whole number of pixels for each.
+        shown_channels: numbers of the channels to show as red, green and blue, or of one as gray;
+            the first three if None, or the first of one or two.
 
     Returns:
-        uint8 array (height, width, 1 or 3) with gaps between the images; of other numbers of
-        channels than 1 and 3 it shows the first.
+        uint8 array (height, width, 1 or 3) with gaps between the images.
 
     Raises:
-        ValueError: for a model without a reconstruction head.
+        ValueError: for a model without a reconstruction head, or channels that there are not.
 
     Example:
     ```python
@@ -39,10 +43,12 @@ def reconstruction_sheet(model: Any, images: Any, step: int = 0, scale: int = 1)
     ks.evaluation.reconstruction_sheet(model, images).shape   # (56, 278, 3)
     ```
     """
-    return sheet_of(model.reconstruct(images, step=step), scale)
+    return sheet_of(model.reconstruct(images, step=step), scale, shown_channels)
 
 
-def sheet_of(pictures: dict[str, np.ndarray], scale: int = 1) -> np.ndarray:
+def sheet_of(
+    pictures: dict[str, np.ndarray], scale: int = 1, shown_channels: Shown = None
+) -> np.ndarray:
     """Lay out what `SimMIM.reconstruct` returns, as `reconstruction_sheet` describes."""
     rows, names = [pictures["original"]], ["original"]
     if pictures["masked"].ndim == 4:
@@ -52,7 +58,7 @@ def sheet_of(pictures: dict[str, np.ndarray], scale: int = 1) -> np.ndarray:
         for view in range(pictures["masked"].shape[1]):
             rows += [pictures["masked"][:, view], pictures["reconstruction"][:, view]]
             names += [f"seen, view {view + 1}", "filled in"]
-    return lay_out(rows, scale, names)
+    return lay_out(rows, scale, names, shown_channels=shown_channels)
 
 
 def mask_sheet(masks: np.ndarray, scale: int = 1) -> np.ndarray:

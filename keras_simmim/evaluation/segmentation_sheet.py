@@ -7,11 +7,16 @@ from numpy.typing import ArrayLike
 
 from keras_simmim.evaluation.lay_out import lay_out
 from keras_simmim.evaluation.palette import palette
-from keras_simmim.evaluation.rgb_pictures import rgb_pictures
+from keras_simmim.evaluation.rgb_pictures import Shown, rgb_pictures
 
 
 def segmentation_sheet(
-    model: Any, images: Any, masks: Any = None, scale: int = 1, colors: ArrayLike | None = None
+    model: Any,
+    images: Any,
+    masks: Any = None,
+    scale: int = 1,
+    colors: ArrayLike | None = None,
+    shown_channels: Shown = None,
 ) -> np.ndarray:
     """Lay out images, and below them their classes as colors over the image, one image a column.
 
@@ -24,6 +29,8 @@ def segmentation_sheet(
         masks: integers (N, H, W), 255 for pixels without a color; or None.
         scale: enlargement, a whole number of pixels for each.
         colors: of the classes, (K, 3) of 0–255; a fixed choice if None.
+        shown_channels: numbers of the channels to show as red, green and blue, or of one as gray;
+            the first three if None, or the first of one or two.
 
     Returns:
         uint8 array (height, width, 3), with gaps between the images.
@@ -42,7 +49,7 @@ def segmentation_sheet(
     ks.evaluation.segmentation_sheet(model, images, masks).shape   # (32, 102, 3)
     ```
     """
-    pictures = rgb_pictures(images)
+    pictures = rgb_pictures(images, shown_channels)
     probabilities = np.asarray(model.predict(images, verbose=0))
     classes = probabilities.shape[-1]
     chosen = palette(classes) if colors is None else np.asarray(colors)
