@@ -1,6 +1,6 @@
 """Do the loaders and the image pipeline meet damaged input with anything but documented errors?
 
-python benchmarks/fuzz.py                          # 46,000 inputs, a summary, the results as JSON
+python benchmarks/fuzz.py                          # 56,000 inputs, a summary, the results as JSON
 python benchmarks/fuzz.py --target images --inputs 500 --seed 3
 
 Each input is a whole, valid file or folder with something changed: bytes, a length, or, inside
@@ -28,13 +28,15 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import fuzz_shards
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 RESULTS = Path(__file__).parent / "results" / "fuzz.json"
 SHARES = {"pth": 5000, "images": 5000, "hugging_face": 250, "preset": 250, "keras": 250}
 SHARES |= {"checkpoints": 250}
 FORMATS = ("tiff", "dicom", "npy", "npz", "deep_png", "avif", "heic")
-SHARES |= dict.fromkeys(FORMATS, 5000)
+SHARES |= dict.fromkeys((*FORMATS, "tar", "parquet"), 5000)
 MEMORY = 16 * 2**30  # bytes that an input may not make the process take
 VALUES = (None, True, -1, 0, 1, 3, 7, 0.5, float("nan"), 1e300, "", "x", [], [1, 2], {}, {"a": 1})
 
@@ -385,6 +387,7 @@ TARGETS = {
     "checkpoints": run_checkpoints,
 }
 TARGETS |= {name: functools.partial(of_format, name) for name in FORMATS}
+TARGETS |= {"tar": fuzz_shards.tar, "parquet": fuzz_shards.parquet}
 
 
 CLEAR_AFTER = 20  # inputs, many of which become a model
@@ -405,6 +408,7 @@ def run(target: str, inputs: int, seed: int) -> dict:
     outcomes: Counter[str] = Counter()
     undocumented, started = [], time.time()
     at_once = MANY if target in FORMATS else BATCH if target == "images" else 1
+    at_once = fuzz_shards.SHARDS if target in ("tar", "parquet") else at_once
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         one = TARGETS[target](folder, Fuzz(seed))
@@ -432,7 +436,7 @@ def run(target: str, inputs: int, seed: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--target", choices=TARGETS, help="default: all")
-    parser.add_argument("--inputs", type=int, help="of each target; default: 46,000 in all")
+    parser.add_argument("--inputs", type=int, help="of each target; default: 56,000 in all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=RESULTS, help="a JSON file to write")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
