@@ -3,14 +3,13 @@
 import io
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
 from keras_simmim.data.reading.array_file import read_npy, read_npz
-from keras_simmim.data.reading.deep_png import decode_deep_png
+from keras_simmim.data.reading.deep_png import is_deep_png, read_deep_png
 from keras_simmim.data.reading.dicom_file import read_dicom
 from keras_simmim.data.reading.headers import header, starts_with
-from keras_simmim.data.reading.picture import Picture, UnfitError, usual_names
+from keras_simmim.data.reading.picture import Picture, UnfitError
 from keras_simmim.data.reading.pillow_file import read_heic, read_pillow
 from keras_simmim.data.reading.plain_reason import plain_reason
 from keras_simmim.data.reading.tiff_file import read_tiff
@@ -72,15 +71,8 @@ def _reader(contents: bytes, page: int | str, window: bool) -> Callable[..., Pic
         return read_npz
     if contents[4:8] == b"ftyp" and contents[8:12] in HEIC:
         return read_heic
-    if contents.startswith(b"\x89PNG") and contents[24:25] == b"\x10":
-        return lambda _, most: _deep_png(contents, most)
+    if is_deep_png(contents):
+        return lambda _, most: read_deep_png(contents, most)
     if contents.startswith(ENCODED) or contents[4:8] == b"ftyp":
         return read_pillow
     raise ValueError("is of no format that is read")
-
-
-def _deep_png(contents: bytes, max_pixels: int) -> Picture:
-    """Read a PNG of 16 bits."""
-    with tf.device("CPU:0"):
-        pixels: np.ndarray = decode_deep_png(tf.constant(contents), max_pixels).numpy()
-    return Picture(pixels, usual_names(pixels.shape[-1]), (0.0, 65535.0))
