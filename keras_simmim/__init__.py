@@ -25,33 +25,37 @@ model.embed(images).shape  # (64, 32)
 ```
 """
 
-from keras_simmim import (
-    aggregation,
-    backbones,
-    data,
-    evaluation,
-    export,
-    heads,
-    masking,
-    models,
-    necks,
-    objectives,
-    pretraining,
-    training,
-)
-from keras_simmim.models import (
-    SSD,
-    YOLO,
-    FasterRCNN,
-    ImageClassifier,
-    ImageSegmenter,
-    ObjectDetector,
-    SequenceRecommender,
-    SimMIM,
-    TextClassifier,
-)
-from keras_simmim.pretrained import presets
-from keras_simmim.pretraining import pretrain
+from keras_simmim.command.start import is_starting
+
+# The command answers --help at once and chooses its backend; then it reads this file again.
+if not is_starting():
+    from keras_simmim import (
+        aggregation,
+        backbones,
+        data,
+        evaluation,
+        export,
+        heads,
+        masking,
+        models,
+        necks,
+        objectives,
+        pretraining,
+        training,
+    )
+    from keras_simmim.models import (
+        SSD,
+        YOLO,
+        FasterRCNN,
+        ImageClassifier,
+        ImageSegmenter,
+        ObjectDetector,
+        SequenceRecommender,
+        SimMIM,
+        TextClassifier,
+    )
+    from keras_simmim.pretrained import presets
+    from keras_simmim.pretraining import pretrain
 
 __all__ = [
     "SSD",

@@ -1,6 +1,7 @@
 """Measures of embeddings, masks, boxes and rankings, and pictures of what a model has learned."""
 
 from keras_simmim.evaluation.anomaly_map import anomaly_map
+from keras_simmim.evaluation.classification_scores import classification_scores
 from keras_simmim.evaluation.coco_metrics import coco_metrics
 from keras_simmim.evaluation.detection_quality import DetectionQuality
 from keras_simmim.evaluation.detection_sheet import detection_sheet
@@ -25,6 +26,7 @@ __all__ = [
     "LinearProbe",
     "SegmentationQuality",
     "anomaly_map",
+    "classification_scores",
     "coco_metrics",
     "detection_sheet",
     "embed",

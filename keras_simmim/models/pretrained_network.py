@@ -12,6 +12,30 @@ from keras_simmim.training.checkpoint_files import newest_model
 from keras_simmim.training.keras_file import read_keras
 
 
+def open_model(address: str | os.PathLike[str]) -> Any:
+    """Read a model from wherever it is.
+
+    Args:
+        address: a `.keras` file, the folder of a run or of its checkpoints, of which the newest
+            that is intact is taken, a run's folder that has only its model, or what
+            `SimMIM.from_preset` takes.
+
+    Raises:
+        ValueError: for an address that is none of these.
+    """
+    address = os.fspath(address)
+    if address.endswith(".keras"):
+        return read_keras(address)
+    model_file = newest_model(Path(address))
+    if model_file is not None:
+        model = read_keras(model_file)
+        # A run that ends takes the averages of its weights, where it has any.
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        return model
+    whole = Path(address, "model.keras")
+    return read_keras(whole) if whole.exists() else SimMIM.from_preset(address)
+
+
 def pretrained_network(source: Any) -> tuple[Backbone, Config]:
     """Find the backbone of a pretrained model, and how it takes inputs: mean and std, or tokenizer.
 
@@ -24,12 +48,7 @@ def pretrained_network(source: Any) -> tuple[Backbone, Config]:
         ValueError: for a source that is none of these.
     """
     if isinstance(source, str | os.PathLike):
-        address = os.fspath(source)
-        model_file = address if address.endswith(".keras") else newest_model(Path(address))
-        source = SimMIM.from_preset(address) if model_file is None else read_keras(model_file)
-        if model_file is not None and model_file != address:
-            # A run that ends takes the averages of its weights, where it has any.
-            source.optimizer.finalize_variable_values(source.trainable_variables)
+        source = open_model(source)
     if isinstance(source, Backbone):
         return source, {}
     if not isinstance(source, BackboneModel):

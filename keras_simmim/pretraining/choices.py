@@ -167,8 +167,39 @@ def compile_model(model: SimMIM, learning_rate: float, steps: int) -> None:
         learning_rate: the highest.
         steps: of the whole training.
     """
-    warmup = {"warmup_target": learning_rate, "warmup_steps": max(steps // 10, 1)}
-    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, **warmup)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.05, beta_2=0.95, global_clipnorm=5.0)
+    optimizer = keras.optimizers.AdamW(
+        rate_of(learning_rate, steps), weight_decay=0.05, beta_2=0.95, global_clipnorm=5.0
+    )
     # XLA pays on TensorFlow even on a CPU, where "auto" leaves it off.
     model.compile(optimizer, jit_compile=keras.backend.backend() == "tensorflow" or "auto")
+
+
+def rate_of(learning_rate: float, steps: int) -> keras.optimizers.schedules.CosineDecay:
+    """Make a rate that rises for a tenth of the steps and then falls.
+
+    Args:
+        learning_rate: the highest.
+        steps: of the whole training.
+    """
+    warmup = {"warmup_target": learning_rate, "warmup_steps": max(steps // 10, 1)}
+    return keras.optimizers.schedules.CosineDecay(0.0, steps, **warmup)
+
+
+def follow_steps(model: Any, learning_rate: float, steps: int) -> None:
+    """Let the rate of a model that goes on fall until the last of another number of steps.
+
+    A rate that `rate_of` did not make stays as it is.
+
+    Args:
+        model: compiled.
+        learning_rate: the highest.
+        steps: of the whole training, those that are done among them.
+    """
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    now = keras.saving.serialize_keras_object(rate_of(learning_rate, steps))
+    then = optimizer.get_config()["learning_rate"]
+    if not isinstance(then, dict) or then["class_name"] != now["class_name"]:
+        return
+    made = rate_of(learning_rate, then["config"]["decay_steps"])
+    if then["config"] == made.get_config():
+        optimizer.learning_rate = rate_of(learning_rate, steps)

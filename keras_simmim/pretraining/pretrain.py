@@ -9,7 +9,7 @@ from keras_simmim import data as sources
 from keras_simmim import training
 from keras_simmim.evaluation import EmbeddingStatistics
 from keras_simmim.models import SimMIM
-from keras_simmim.pretraining.choices import CROP_SCALE, compile_model, new_model
+from keras_simmim.pretraining.choices import CROP_SCALE, compile_model, follow_steps, new_model
 from keras_simmim.pretraining.images import Images, open_images
 from keras_simmim.pretraining.run import Run
 from keras_simmim.training.callbacks import Progress, WarnOfCollapse
@@ -44,11 +44,13 @@ def pretrain(
 
     Mean and deviation are those of some of the images. Steps that are not finite are skipped, a
     run that collapses warns, and what `output` holds can be looked at while it runs. The same call
-    again goes on where a run was stopped or killed.
+    again goes on where a run was stopped or killed; with more epochs, a finished run trains on.
 
     Args:
         data: an array (N, H, W, C) or (N, H, W) of 0–255; a folder of image files, of any sizes,
-            those that cannot be read left out; "tfds:NAME", of which "train" is taken; or a
+            those that cannot be read left out; tar shards or parquet files, named by a path, a
+            pattern such as "shards/*.tar" or a list, as `ks.data.from_webdataset` and
+            `from_parquet` take them; "tfds:NAME", of which "train" is taken; or a
             `tf.data.Dataset` of batches of images (B, H, W, C), with labels or without.
         epochs: passes over the images, at least 1; by the table if None.
         output: folder of the run, in which checkpoints, curves, pictures, the model and
@@ -138,15 +140,29 @@ def _trained(
 ) -> SimMIM:
     """Train a new model, or go on with what the run's folder holds."""
     within = images.goes_on_within_epochs
+    steps = epochs * -(-(images.count or 1_000_000) // batch_size)
+    shown: dict[str, Any] = {
+        "pictures": images.sample[:8],
+        "candidates": images.sample[8:] if len(images.sample) > 8 else images.sample,
+    }
     epoch = batch = 0
     found = run and run.interrupted(whole_epochs=not within)
     if run and found:
+        if not isinstance(found.model, SimMIM):
+            raise ValueError(
+                f"output must be a folder for a run of a SimMIM, {run.folder} holds one of a "
+                f"{type(found.model).__name__}."
+            )
         model, epoch, batch = found.model, found.epoch, found.batch
         print(f"Going on with {run.folder} after epoch {epoch}, batch {batch}.")
         if epoch >= epochs:
+            if not run.is_whole(run.folder):
+                # It was killed behind its last checkpoint.
+                run.keep(found.model, **shown)
+                run.finish({"backend": keras.backend.backend(), "images": images.count})
             return found.model
+        follow_steps(model, images.choice.learning_rate, steps)
     else:
-        steps = epochs * -(-(images.count or 1_000_000) // batch_size)
         model = _ready(model, images, steps, made)
     crops = max((each.least_crops for each in model.objectives), default=1)
     dataset: Any = images.batches(epoch, batch, batch_size, crops if images.draws_crops else 1)
@@ -161,10 +177,10 @@ def _trained(
     )
     collapse = WarnOfCollapse(images.sample)
     if run is None:
-        shown = [Progress(dataset)] if hasattr(dataset, "meter") else []
-        verbose = 0 if shown else 2
+        progress = [Progress(dataset)] if hasattr(dataset, "meter") else []
+        verbose = 0 if progress else 2
         model.fit(
-            dataset, epochs=epochs, callbacks=[*shown, collapse], verbose=verbose, **arguments
+            dataset, epochs=epochs, callbacks=[*progress, collapse], verbose=verbose, **arguments
         )
         return model
     summary = run.fit(
@@ -173,10 +189,9 @@ def _trained(
         epochs,
         initial_epoch=epoch,
         save_every=save_every if within else None,
-        pictures=images.sample[:8],
-        candidates=images.sample[8:] if len(images.sample) > 8 else images.sample,
         evaluators=[EmbeddingStatistics(images.sample)],
         others=[collapse],
+        **shown,
         **arguments,
     )
     run.finish({"backend": keras.backend.backend(), "images": images.count, **summary})

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +14,28 @@ import numpy as np
 from keras_simmim.backend import processes
 from keras_simmim.evaluation.neighbor_sheet import neighbor_sheet
 from keras_simmim.training import callbacks
+from keras_simmim.training.checkpoint_files import checkpoints, newest_intact
 from keras_simmim.training.report import write_report
 from keras_simmim.training.resume import Resumed, resume
 from keras_simmim.training.run_record import record_run
 from keras_simmim.training.written_once import written_once
+
+# What a run leaves in its folder, beside its checkpoints.
+_RECORD, _MODEL, _SUMMARY = "run.json", "model.keras", "summary.json"
+_FILES = (
+    _RECORD,
+    _MODEL,
+    "epochs.csv",
+    "losses.csv",
+    _SUMMARY,
+    "report.html",
+    "reconstructions.png",
+    "neighbors.png",
+    "segmentation.png",
+    "detection.png",
+)
+COPIES = "images"
+_FOLDERS = ("checkpoints", "logs", COPIES)
 
 
 class Run:
@@ -52,23 +71,53 @@ class Run:
         self, folder: str | os.PathLike[str], settings: Mapping[str, Any], fixed: Sequence[str] = ()
     ) -> None:
         self.folder = Path(folder)
-        record = self.folder / "run.json"
-        if self.checkpoints.exists() and record.exists():
-            begun = json.loads(record.read_text(encoding="utf-8"))["settings"]
-            # As they are written: tuples are lists.
-            now = json.loads(json.dumps(dict(settings), default=str))
-            for name in fixed:
-                if begun.get(name) != now[name]:
-                    raise ValueError(
-                        f"{name}: the run in {self.folder} was begun with {begun.get(name)!r}, got "
-                        f"{now[name]!r}; choose another folder for another run."
-                    )
+        record = self.folder / _RECORD
+        # As they are written: tuples are lists.
+        now = json.loads(json.dumps(dict(settings), default=str))
+        self.begun: dict[str, Any] = self.settings_of(folder) if self.checkpoints.exists() else {}
+        for name in fixed if self.begun else ():
+            if self.begun.get(name) != now[name]:
+                raise ValueError(
+                    f"{name}: the run in {self.folder} was begun with {self.begun.get(name)!r}, "
+                    f"got {now[name]!r}; choose another folder for another run."
+                )
         if processes.index() == 0:
             record_run(record, settings)
         # The record must be there before another process looks for it.
         processes.wait()
         self.settings = dict(settings)
         self.started = time.time()
+
+    @staticmethod
+    def settings_of(folder: str | os.PathLike[str]) -> dict[str, Any]:
+        """Read the settings that a folder's run was last started with; none if there is no run."""
+        record = Path(folder) / _RECORD
+        if not record.exists():
+            return {}
+        return dict(json.loads(record.read_text(encoding="utf-8"))["settings"])
+
+    @staticmethod
+    def epochs_of(folder: str | os.PathLike[str]) -> int | None:
+        """Count the epochs that a folder's run has behind it; None if it has no checkpoint yet."""
+        found = newest_intact(Path(folder) / "checkpoints", lambda path, error: None)
+        return None if found is None else found[1].epoch
+
+    @staticmethod
+    def is_whole(folder: str | os.PathLike[str]) -> bool:
+        """Tell whether a folder has the results of its newest checkpoint: see `finish`."""
+        summary = Path(folder) / _SUMMARY
+        newest = list(checkpoints(Path(folder) / "checkpoints").values())[-1:]
+        return summary.exists() and all(
+            each.stat().st_mtime <= summary.stat().st_mtime for each in newest
+        )
+
+    @staticmethod
+    def remove(folder: str | os.PathLike[str]) -> None:
+        """Remove what a run left in a folder, and nothing else that is there."""
+        for name in _FOLDERS:
+            shutil.rmtree(Path(folder) / name, ignore_errors=True)
+        for name in _FILES:
+            (Path(folder) / name).unlink(missing_ok=True)
 
     @property
     def checkpoints(self) -> Path:
@@ -140,13 +189,7 @@ class Run:
             **arguments,
         )
         seconds = time.time() - started
-        with written_once(folder) as place:
-            if place is not None:
-                # Renamed when it is whole, as the checkpoints are.
-                model.save(place / ".model.keras")
-                os.replace(place / ".model.keras", place / "model.keras")
-        if pictures is not None:
-            self._show(model, pictures, candidates, truth, shown_channels)
+        self.keep(model, pictures, candidates, truth, shown_channels)
         first, last = losses.first_and_last() if losses.losses else (None, None)
         return {
             "steps": len(losses.losses),
@@ -156,6 +199,23 @@ class Run:
             "loss_first": first,
             "loss_last": last,
         }
+
+    def keep(
+        self,
+        model: Any,
+        pictures: np.ndarray | None = None,
+        candidates: np.ndarray | None = None,
+        truth: Any = None,
+        shown_channels: Sequence[int] | None = None,
+    ) -> None:
+        """Write a trained model, and pictures of what it learned; see `fit` for the arguments."""
+        with written_once(self.folder) as place:
+            if place is not None:
+                # Renamed when it is whole, as the checkpoints are.
+                model.save(place / f".{_MODEL}")
+                os.replace(place / f".{_MODEL}", place / _MODEL)
+        if pictures is not None:
+            self._show(model, pictures, candidates, truth, shown_channels)
 
     def _show(
         self,
@@ -182,7 +242,7 @@ class Run:
         """Write the results and the report, and return the report's path."""
         if processes.index() == 0:
             text = json.dumps(dict(summary), indent=2)
-            (self.folder / "summary.json").write_text(text, encoding="utf-8")
+            (self.folder / _SUMMARY).write_text(text, encoding="utf-8")
             write_report(self.folder)
         processes.wait()
         return self.folder / "report.html"

@@ -12,8 +12,10 @@ from keras_simmim.training.report import write_report
 from keras_simmim.training.resume import Resumed, resume
 from keras_simmim.training.run_record import record_run
 from keras_simmim.training.selective_adamw import SelectiveAdamW
+from keras_simmim.training.stopping import Stopped, stop_gently
 from keras_simmim.training.warmup_cosine import WarmupCosine
 from keras_simmim.training.warmup_milestones import WarmupMilestones
+from keras_simmim.training.written_once import written_once
 
 __all__ = [
     "Augmentation",
@@ -25,6 +27,7 @@ __all__ = [
     "PretrainingRecipe",
     "Resumed",
     "SelectiveAdamW",
+    "Stopped",
     "WarmupCosine",
     "WarmupMilestones",
     "callbacks",
@@ -33,5 +36,7 @@ __all__ = [
     "pretraining_recipe",
     "record_run",
     "resume",
+    "stop_gently",
     "write_report",
+    "written_once",
 ]

@@ -12,6 +12,7 @@ from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.training.callbacks.empty_means import EmptyMeans
 from keras_simmim.training.callbacks.save_last import SaveLast
 from keras_simmim.training.callbacks.seed_steps import SeedSteps
+from keras_simmim.training.callbacks.stop_when_asked import StopWhenAsked
 from keras_simmim.training.callbacks.stop_when_skipping import StopWhenSkipping
 from keras_simmim.training.class_weight import check_class_weight
 from keras_simmim.training.going_on import unfinished_epoch
@@ -54,6 +55,8 @@ class TrainedModel(step.TrainStep, keras.Model):
         self.backend_seed: int | None = None
         # What `Checkpoint` asks for within a `fit`; None where it must save at once.
         self.saves: list[Callable[[], None]] | None = None
+        # The signal behind whose step `fit` ends: see `ks.training.stop_gently`.
+        self.stopped_by: int | None = None
 
     def add_step(self) -> None:
         """Create the count of steps: an optimizer's own stands still while it accumulates."""
@@ -318,10 +321,10 @@ class TrainedModel(step.TrainStep, keras.Model):
         self.resumed = None
         arguments["x"] = distribution.own_batches(arguments["x"])
         guard = StopWhenSkipping(self.stop_after_skipped)
-        self.saves = None
+        self.saves = self.stopped_by = None
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             given = keras.tree.flatten(callbacks or [])
-            before = [EmptyMeans(given), unfinished, SeedSteps()]
+            before = [EmptyMeans(given), unfinished, SeedSteps(), StopWhenAsked()]
             arguments["callbacks"] = [*before, *given, guard, SaveLast(given)]
             self.saves = []
         self._begin_averages()

@@ -185,6 +185,38 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["images"] == 12
 
 
+def test_a_finished_run_trains_on_at_the_rates_of_the_longer_one(tmp_path):
+    run = {"output": tmp_path / "run", "batch_size": 4}
+    first = ks.pretrain(IMAGES, epochs=1, **run)
+    before = first.get_weights()
+    assert ks.pretraining.Run.epochs_of(tmp_path / "run") == 1
+    second = ks.pretrain(IMAGES, epochs=3, **run)
+    assert int(keras.ops.convert_to_numpy(second.step)) == 9
+    # At those of the shorter one, which had come to 0, nothing would have moved but the counts.
+    assert (
+        max(np.abs(a - b).max() for a, b in zip(before[:2], second.get_weights()[:2], strict=True))
+        > 1e-4
+    )
+    rates = ks.pretraining.choices.rate_of(1.5e-3, 9)
+    assert second.optimizer.get_config()["learning_rate"]["config"] == rates.get_config()
+    # As if it had been killed behind its last checkpoint.
+    (tmp_path / "run" / "summary.json").unlink()
+    (tmp_path / "run" / "model.keras").unlink()
+    assert not ks.pretraining.Run.is_whole(tmp_path / "run")
+    ks.pretrain(IMAGES, epochs=3, **run)
+    assert (tmp_path / "run" / "model.keras").exists()
+    assert ks.pretraining.Run.is_whole(tmp_path / "run")
+
+
+@pytest.mark.any_backend
+def test_nothing_but_the_run_is_removed(tmp_path):
+    (tmp_path / "checkpoints" / "step-00000001").mkdir(parents=True)
+    for name in ("run.json", "model.keras", "notes.txt", "holiday.png"):
+        (tmp_path / name).write_text("{}")
+    ks.pretraining.Run.remove(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "holiday.png"}
+
+
 KILLED = """
 import os, signal, sys
 import numpy as np

@@ -9,9 +9,9 @@ import sys
 import keras
 
 
-def start(script, *arguments, kind="one"):
+def start(script, *arguments, kind="one", port=None):
     """Start the processes, one or two of them; their output is piped, as text."""
-    port = _free_port()
+    port = _free_port() if port is None else port
     count = 2 if kind == "processes" else 1
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path])}
     command = [sys.executable, str(script), *map(str, arguments)]

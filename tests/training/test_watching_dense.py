@@ -25,6 +25,7 @@ def detector(backbone):
     return ks.YOLO(backbone, 1, neck_width=4, head_width=4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("make", "name", "truth", "rows"),
     [(segmenter, "segmentation", MASKS, 3), (detector, "detection", BOXES, 2)],

@@ -23,7 +23,7 @@ def crop_image(image: ReadableImage, crop: Crop, seed: tf.Tensor | None = None) 
         A uint8 or float32 tensor (height, width, channels) of the crop's shape, as the image is.
     """
     drawn = draw_crop(crop, image.shape, seed)
-    return apply_crop(drawn, image.part(drawn.box))
+    return apply_crop(drawn, image.part(drawn.box, drawn.size))
 
 
 def crop_repeatedly(image: ReadableImage, crop: Crop, count: int, seed: tf.Tensor) -> tf.Tensor:

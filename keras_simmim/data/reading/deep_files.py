@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,24 +9,35 @@ import numpy as np
 import tensorflow as tf
 
 from keras_simmim.data.reading.formats import DEEP_RANGE
+from keras_simmim.data.tables.image_table import ImageTable
 
 LOGGER = logging.getLogger("keras_simmim")
+NAMED = 10_000  # files of a data set whose names are looked at
 LOOKED_AT = 8  # files of a data set, spread over it
 BITS = (8, 10, 12, 14)  # of sensors and of converters
 HEADER = 26  # bytes of a PNG up to its number of channels
 
 
-def warn_of_deep(paths: Sequence[str], max_pixels: int) -> None:
+def warn_of_deep(table: ImageTable, max_pixels: int) -> None:
     """Log that the range of the values of 16-bit PNGs seems to be another, looking at a few.
 
     Args:
-        paths: all files of the data set.
+        table: all images of the data set.
         max_pixels: most pixels that a file may have.
     """
-    deep = [path for path in paths if path.lower().endswith((".png", ".apng"))] or paths
-    places = np.linspace(0, len(deep) - 1, min(LOOKED_AT, len(deep))).astype(int)
-    looked_at = [deep[place] for place in places]
-    warn_of_dark({path: value for path in looked_at if (value := _largest(path, max_pixels)) >= 0})
+    named = _evenly(range(len(table)), NAMED)
+    deep = [place for place in named if table.name(place).lower().endswith((".png", ".apng"))]
+    largest = {}
+    for place in _evenly(deep or named, LOOKED_AT):
+        if (value := _largest(table, place, max_pixels)) >= 0:
+            largest[table.name(place)] = value
+    warn_of_dark(largest)
+
+
+def _evenly(places: Sequence[int], most: int) -> list[int]:
+    """Return so many of the places at most, spread over them."""
+    chosen = np.linspace(0, len(places) - 1, min(most, len(places))).astype(int)
+    return [places[number] for number in chosen]
 
 
 def warn_of_dark(largest: Mapping[str, int]) -> None:
@@ -62,14 +72,13 @@ def warn_of_shallow(value_range: Any, looked_at: int) -> None:
     )
 
 
-def _largest(path: str, max_pixels: int) -> int:
+def _largest(table: ImageTable, place: int, max_pixels: int) -> int:
     """Return the largest value of a 16-bit PNG but for its alpha, and −1 for anything else."""
-    with contextlib.suppress(OSError, tf.errors.OpError):
-        with open(os.fsencode(path), "rb") as file:
-            head = file.read(HEADER)
+    with contextlib.suppress(OSError, ValueError, tf.errors.OpError):
+        contents = table.read(place)
+        head = contents[:HEADER]
         height, width = (int.from_bytes(head[start : start + 4], "big") for start in (16, 20))
         if head[:4] == b"\x89PNG" and head[24:25] == b"\x10" and height * width <= max_pixels:
-            contents = tf.io.read_file(os.fsencode(path))
             values = tf.io.decode_png(contents, dtype=tf.uint16).numpy()
             channels = values.shape[-1]
             return int(values[..., : channels - (channels % 2 == 0)].max())

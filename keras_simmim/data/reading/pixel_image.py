@@ -21,6 +21,6 @@ class PixelImage(NamedTuple):
         """Return height, width and channels, int32 (3,)."""
         return tf.shape(self.pixels)
 
-    def part(self, box: tf.Tensor) -> tf.Tensor:
-        """Return the pixels in a box `[top, left, height, width]`, of their type."""
+    def part(self, box: tf.Tensor, size: tuple[int, int] | None = None) -> tf.Tensor:
+        """Return all pixels in a box `[top, left, height, width]`, of their type."""
         return cut(self.pixels, box)

@@ -1,35 +1,29 @@
 """What all files of a data set have in common, found by a look at a few of them."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from keras_simmim.data.reading.deep_files import LOOKED_AT, warn_of_dark, warn_of_shallow
 from keras_simmim.data.reading.picture import Picture, UnfitError
 from keras_simmim.data.reading.picture_reader import PERCENTILES, TYPE, WINDOW, PictureReader
+from keras_simmim.data.tables.image_table import ImageTable
 
 LOGGER = logging.getLogger("keras_simmim")
 SAMPLE = 64  # files of which the percentiles are taken
 VALUES = 2**16  # most of a file
 BOUNDS = (0.5, 99.5)  # percentiles that become 0 and 255
 
-Contents = Callable[[int], bytes]
-
 
 def settle(
-    reader: PictureReader,
-    contents: Contents,
-    names: Sequence[str],
-    seed: int,
-    pages: int | str | None,
+    reader: PictureReader, table: ImageTable, seed: int, pages: int | str | None
 ) -> tuple[float, float] | None:
     """Find how many channels there are and which values become 0 and 255, and log what is odd.
 
     Args:
         reader: of the files; it keeps what is found.
-        contents: from a number of a file to its bytes, or an OSError.
-        names: of all files, for messages.
+        table: of all files.
         seed: of the sample of the percentiles.
         pages: what was asked for of files of several pages, None if nothing was.
 
@@ -39,13 +33,13 @@ def settle(
     Raises:
         ValueError: if the files that are looked at are intact, but are not fit for what was asked.
     """
-    places = np.linspace(0, len(names) - 1, min(LOOKED_AT, len(names))).astype(int).tolist()
-    looked_at = _look(reader, contents, names, places)
-    first = next(_intact(reader, contents, range(len(names))), None)
+    places = np.linspace(0, len(table) - 1, min(LOOKED_AT, len(table))).astype(int).tolist()
+    looked_at = {table.name(place): each for place, each in _look(reader, table, places).items()}
+    first = next(_intact(reader, table, range(len(table))), None)
     if first is not None:
         reader.decide(first)
-    deep = {names[place]: each for place, each in looked_at.items() if not each.is_display}
-    _warn_of_pages(names, looked_at, pages)
+    deep = {name: each for name, each in looked_at.items() if not each.is_display}
+    _warn_of_pages(looked_at, pages)
     if reader.value_range is None:
         integers = {name: each for name, each in deep.items() if each.limits == (0.0, 65535.0)}
         warn_of_dark({name: int(each.pixels.max()) for name, each in integers.items()})
@@ -58,15 +52,13 @@ def settle(
     if reader.value_range == TYPE:
         _take_type(reader, deep)
     elif reader.value_range == PERCENTILES:
-        chosen = np.random.default_rng(seed % 2**64).permutation(len(names))[:SAMPLE]
-        reader.value_range = _percentiles(_intact(reader, contents, sorted(chosen.tolist())))
+        chosen = np.random.default_rng(seed % 2**64).permutation(len(table))[:SAMPLE]
+        reader.value_range = _percentiles(_intact(reader, table, sorted(chosen.tolist())))
     found = reader.value_range
     return found if isinstance(found, tuple) else None
 
 
-def _look(
-    reader: PictureReader, contents: Contents, names: Sequence[str], places: Sequence[int]
-) -> dict[int, Picture]:
+def _look(reader: PictureReader, table: ImageTable, places: Sequence[int]) -> dict[int, Picture]:
     """Return the intact files among some, by their places.
 
     Raises:
@@ -76,9 +68,10 @@ def _look(
     unfit: dict[int, UnfitError] = {}
     for place in places:
         try:
-            picture = reader.chosen(contents(place))
+            contents = table.read(place)
+            picture = reader.chosen(contents)
             if reader.value_range is None:
-                reader.read(contents(place))
+                reader.read(contents)
             found[place] = picture
         except UnfitError as error:
             unfit[place] = error
@@ -87,17 +80,17 @@ def _look(
             continue
     if unfit and not found:
         place, reason = next(iter(unfit.items()))
-        raise ValueError(f"{names[place]!r} {reason}.") from reason
+        raise ValueError(f"{table.name(place)!r} {reason}.") from reason
     return found
 
 
 def _intact(
-    reader: PictureReader, contents: Contents, places: Sequence[int] | range
+    reader: PictureReader, table: ImageTable, places: Sequence[int] | range
 ) -> Iterator[Picture]:
     """Yield the intact files among some."""
     for place in places:
         try:
-            yield reader.chosen(contents(place))
+            yield reader.chosen(table.read(place))
         except (ValueError, OSError):
             continue
 
@@ -131,11 +124,9 @@ def _percentiles(pictures: Iterator[Picture]) -> tuple[float, float]:
     return low, high
 
 
-def _warn_of_pages(
-    names: Sequence[str], looked_at: dict[int, Picture], pages: int | str | None
-) -> None:
+def _warn_of_pages(looked_at: dict[str, Picture], pages: int | str | None) -> None:
     """Log that files have more pages than are read, if nothing was said of pages."""
-    several = {names[place]: each.pages for place, each in looked_at.items() if each.pages > 1}
+    several = {name: each.pages for name, each in looked_at.items() if each.pages > 1}
     if pages is None and several:
         name, count = next(iter(several.items()))
         LOGGER.warning(

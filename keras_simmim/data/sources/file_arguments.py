@@ -26,6 +26,9 @@ class FileArguments(SourceArguments, total=False):
             image takes its place. `"raise"` ends the iteration with an error that names the file.
             `SourceArguments` says what becomes of shards.
         max_pixels: most pixels that an image's header may state.
+        cache: "memory", "disk" or "auto" to decode each image once and keep its pixels for later
+            epochs, see `image_folder`; images with masks or boxes keep their size, and "auto" does
+            not keep them. None: nothing is kept.
 
     Example:
     ```python
@@ -56,3 +59,4 @@ class FileArguments(SourceArguments, total=False):
     page: int | str | None
     on_error: str
     max_pixels: int
+    cache: str | None

@@ -33,6 +33,7 @@ def image_folder(
     page: int | str | None = None,
     on_error: str = "skip",
     max_pixels: int = MAX_PIXELS,
+    cache: str | None = None,
     **shared: Unpack[SourceArguments],
 ) -> tf.data.Dataset:
     """Batch the image files of a folder and of the folders in it.
@@ -81,6 +82,12 @@ def image_folder(
             iteration with a `tf.errors.InvalidArgumentError` that names the file and the reason.
         max_pixels: most pixels that an image's header may state; one that states more is broken.
             The default is Pillow's: half a GiB of color.
+        cache: "memory" or "disk" to decode each image once and keep its pixels for later epochs:
+            in this process' memory, or in a temporary file that is gone with the process. Larger
+            images are first reduced, by averages, to the shorter side of which the smallest crop
+            has as many pixels as it is to have: for crops of 64 pixels, 79, which takes about 25
+            kB an image. "auto" is "memory" for as many images as take at most 1 GiB, if they are
+            converted to color or gray. None: every epoch reads the files.
         **shared: what all sources take, see `ks.data.SourceArguments`: `crop`, or its parts
             `crop_scale`, `crop_ratio` and `flip`; `crops`, to have several of each image; `epoch`
             and `first_batch`, to go on with a run; `drop_remainder`; `shard` and `shards`, where
@@ -134,6 +141,7 @@ def image_folder(
         page=page,
         on_error=on_error,
         max_pixels=max_pixels,
+        cache=cache,
         **shared,
     )
     if class_names is not None:
@@ -147,9 +155,5 @@ def image_folder(
     if labels is not None and not isinstance(labels, str):
         files = files.labeled(arguments.as_labels(labels, len(files.paths)))
     files = files.chosen(plan.choose(files.classes))
-    targets = Targets()
-    if files.is_labeled:
-        with tf.device("CPU:0"):
-            classes = tf.constant(files.classes, tf.int32)
-        targets = ClassLabels(lambda index: classes[index])
+    targets = ClassLabels.of(files.classes) if files.is_labeled else Targets()
     return plan.batched(files.paths, targets, files.class_names, unreadable)

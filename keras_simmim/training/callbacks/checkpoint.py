@@ -93,11 +93,14 @@ class Checkpoint(keras.callbacks.Callback):
         self._before = self._step - self._batch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save at every so many steps; the epoch's last step is saved with the epoch."""
+        """Save at every so many steps, and behind one that is to be the last.
+
+        The epoch's last step is saved with the epoch.
+        """
         self._batch = self.params.get("first_batch", 0) + batch + 1
         last, self._step = self._step, self._before + self._batch
         is_turn = self.every is not None and self._step // self.every > last // self.every
-        if is_turn and self._batch != self.params["steps"]:
+        if self.model.stopped_by is not None or (is_turn and self._batch != self.params["steps"]):
             self._save_last(self._epoch, self._batch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

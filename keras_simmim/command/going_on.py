@@ -1,0 +1,33 @@
+"""Whether a subcommand that trains begins, goes on, or has nothing left to do."""
+
+import argparse
+
+
+def begins_anew(options: argparse.Namespace) -> None:
+    """Remove a run that is to be overwritten, or else take the length that it was begun with.
+
+    Args:
+        options: with `output`, `overwrite` and `epochs`, which is changed if it is None.
+    """
+    from keras_simmim.pretraining import Run
+
+    if options.overwrite:
+        Run.remove(options.output)
+    elif options.epochs is None:
+        options.epochs = Run.settings_of(options.output).get("epochs")
+
+
+def is_finished(options: argparse.Namespace) -> bool:
+    """Tell whether a run has nothing left to do, and if so, how it trains on."""
+    from keras_simmim.pretraining import Run
+
+    done = Run.epochs_of(options.output)
+    if done is None or options.epochs is None or done < options.epochs:
+        return False
+    if not Run.is_whole(options.output):
+        return False
+    print(
+        f"{options.output} is finished, with {done} epochs. --epochs {2 * done} trains it on, "
+        f"--overwrite begins anew. Its report: {options.output / 'report.html'}"
+    )
+    return True

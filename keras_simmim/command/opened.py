@@ -1,0 +1,113 @@
+"""The model and the images that a subcommand names, opened."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from keras_simmim.command.command_error import CommandError
+
+
+def open_model(name: str) -> Any:
+    """Open the model of a run, a file or a preset, of images.
+
+    Raises:
+        CommandError: if there is none.
+    """
+    from keras_simmim.models.pretrained_network import open_model
+    from keras_simmim.pretraining import Run
+
+    path = Path(name)
+    is_path = path.exists() or os.sep in name.removeprefix("hf://") or path.suffix == ".keras"
+    if not name.startswith("hf://") and is_path and not path.exists():
+        raise CommandError(f"--model {name}: there is no such run or file.")
+    if path.is_dir() and not any(path.iterdir()):
+        raise CommandError(f"--model {name}: the folder is empty.")
+    if Run.epochs_of(path) is not None and not Run.is_whole(path):
+        print(f"{name} is not finished; its newest checkpoint is taken.")
+    try:
+        model = open_model(name)
+    except (ImportError, OSError, ValueError) as error:
+        raise CommandError(f"--model {name}: {' '.join(str(error).split())[:800]}") from error
+    if model.backbone.takes_tokens:
+        raise CommandError(f"--model {name}: takes texts or histories, not images.")
+    return model
+
+
+def plain_images(data: str, model: Any, batch_size: int, **options: Any) -> Any:
+    """Read all images of a folder as a model takes them, in order, nothing changed at random.
+
+    Args:
+        data: the folder.
+        model: of images.
+        batch_size: images of a batch.
+        **options: of `ks.data.image_folder`.
+    """
+    from keras_simmim import data as sources
+
+    *size, channels = model.backbone.image_shape
+    if channels not in (1, 3):
+        raise CommandError(
+            f"--data {data}: files have 1 or 3 channels, the model takes {channels}."
+        )
+    crop = (sources.WholeImage if model.sees_whole else sources.CenterCrop)(tuple(size))
+    return sources.image_folder(
+        data,
+        batch_size=batch_size,
+        crop=crop,
+        channels=channels,
+        training=False,
+        **options,
+    )
+
+
+def has_classes(data: str) -> bool:
+    """Tell whether the images of a folder lie in sub-folders, which then are classes.
+
+    Raises:
+        CommandError: if some do and some do not.
+    """
+    from keras_simmim import data as sources
+
+    try:
+        dataset = sources.image_folder(data, 8, training=False)
+    except ValueError as error:
+        if "pass labels=None" not in str(error):
+            raise
+        raise CommandError(
+            f"--data {data}: some images lie in it and some in its sub-folders; put each into the "
+            "sub-folder of its class."
+        ) from error
+    return dataset.class_names is not None
+
+
+def class_folders(model: Any, options: Any) -> tuple[Any, Any]:
+    """Read labeled images as a model takes them, those to learn from and those held out.
+
+    Args:
+        model: of images.
+        options: `data`, `held_out`, its share, `seed` and `batch_size`.
+
+    Returns:
+        Two data sets, of which one is None where the other has all images.
+
+    Raises:
+        CommandError: for a single class.
+    """
+    share, common = options.held_out, (options.data, model, options.batch_size)
+    if share in (0, 1):
+        whole = plain_images(*common)
+        parts = (whole, None) if share == 0 else (None, whole)
+    else:
+        split = {"validation_split": share, "seed": options.seed}
+        names = ("training", "validation")
+        first, second = (plain_images(*common, **split, subset=name) for name in names)
+        parts = first, second
+    names = next(each.class_names for each in parts if each is not None)
+    if len(names) < 2:
+        raise CommandError(f"--data {options.data}: needs at least two classes, got {names} alone.")
+    return parts
+
+
+def read_files(dataset: Any) -> list[str]:
+    """List the intact files of a data set that was read to its end, in its order."""
+    return [path for path in dataset.file_paths if path not in dataset.broken_files]
