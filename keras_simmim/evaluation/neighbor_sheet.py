@@ -30,7 +30,7 @@ def neighbor_sheet(
             the first three if None, or the first of one or two.
 
     Returns:
-        uint8 array (Q·H·scale, …, 1 or 3).
+        uint8 array (height, width, 1 or 3).
 
     Raises:
         ValueError: for numbers of images and embeddings that differ, or too many neighbors.
@@ -44,7 +44,7 @@ def neighbor_sheet(
     embeddings = np.random.normal(size=(8, 16))
     queries, query_embeddings = images[:2], embeddings[:2]
     sheet = ks.evaluation.neighbor_sheet(queries, query_embeddings, images, embeddings, neighbors=3)
-    sheet.shape   # (32, 99, 3)
+    sheet.shape   # (52, 115, 3)
     ```
     """
     vectors, query_vectors = np.asarray(embeddings), np.asarray(query_embeddings)
@@ -59,4 +59,5 @@ def neighbor_sheet(
     _, chosen = nearest(query_vectors, vectors, neighbors)
     gap = np.full((*queries.shape[1:2], max(1, queries.shape[2] // 8), queries.shape[3]), 255)
     rows = [[query, gap, *images[indices]] for query, indices in zip(queries, chosen, strict=True)]
-    return lay_out(rows, scale, shown_channels).astype("uint8")
+    titles = ["image", "", "most similar first", *[""] * (neighbors - 1)]
+    return lay_out(rows, scale, titles=titles, shown_channels=shown_channels)

@@ -21,7 +21,7 @@ def segmentation_sheet(
     """Lay out images, and below them their classes as colors over the image, one image a column.
 
     The rows are the images, the true classes if given, and the predicted ones. Pixels that are
-    ignored stay as they are.
+    ignored stay as they are. Each row has its name on its left.
 
     Args:
         model: an `ImageSegmenter`.
@@ -33,7 +33,7 @@ def segmentation_sheet(
             the first three if None, or the first of one or two.
 
     Returns:
-        uint8 array (rows·H·scale, N·W·scale, 3).
+        uint8 array (height, width, 3), with gaps between the images.
 
     Raises:
         ValueError: for masks of another size than the images, or colors of another number.
@@ -46,7 +46,7 @@ def segmentation_sheet(
 
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 1)])
     images, masks = np.zeros((4, 8, 8, 3), "uint8"), np.zeros((4, 8, 8), "uint8")
-    ks.evaluation.segmentation_sheet(model, images, masks).shape   # (24, 32, 3)
+    ks.evaluation.segmentation_sheet(model, images, masks).shape   # (32, 102, 3)
     ```
     """
     pictures = rgb_pictures(images, shown_channels)
@@ -55,14 +55,15 @@ def segmentation_sheet(
     chosen = palette(classes) if colors is None else np.asarray(colors)
     if chosen.shape != (classes, 3):
         raise ValueError(f"colors must be ({classes}, 3), one for each class, got {chosen.shape}.")
-    rows = [pictures]
+    rows, names = [pictures], ["image"]
     if masks is not None:
         truth = np.asarray(masks)
         if truth.shape != pictures.shape[:3]:
             raise ValueError(f"masks must be {pictures.shape[:3]}, got {truth.shape}.")
         rows.append(_colored(pictures, truth, chosen))
+        names.append("truth")
     rows.append(_colored(pictures, probabilities.argmax(axis=-1), chosen))
-    return lay_out(rows, scale)
+    return lay_out(rows, scale, [*names, "predicted"])
 
 
 def _colored(pictures: np.ndarray, classes: np.ndarray, colors: np.ndarray) -> np.ndarray:

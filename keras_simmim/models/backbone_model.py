@@ -1,6 +1,7 @@
 """A model around a backbone: images or sequences in, an embedding out."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -293,6 +294,66 @@ class BackboneModel(TrainedModel):
             **self.inputs_taken.config,
             "frozen_parts": frozen_parts(self),
         }
+
+    @classmethod
+    def from_preset(cls, name: str | os.PathLike[str]) -> Self:
+        """Read a model that `save`, `save_to_preset` or `push_to_hub` wrote.
+
+        Args:
+            name: a ".keras" file, a directory, or "hf://owner/name" on the Hugging Face hub.
+
+        Raises:
+            FileNotFoundError: if there is nothing of that name.
+            ValueError: for a file that is damaged, or holds a model of another class.
+            OSError: for a hub that cannot be reached.
+        """
+        from keras_simmim import pretrained
+
+        return pretrained.load(os.fspath(name), kind=cls)
+
+    def save_to_preset(self, directory: str | os.PathLike[str]) -> None:
+        """Write architecture, compilation and weights to a directory that `from_preset` reads.
+
+        Raises:
+            ValueError: for a directory that holds anything but such a preset.
+        """
+        from keras_simmim import pretrained
+
+        pretrained.save(self, directory)
+
+    def push_to_hub(
+        self,
+        name: str,
+        run: str | os.PathLike[str] | None = None,
+        card: Mapping[str, Any] | None = None,
+        private: bool = False,
+    ) -> str:
+        """Upload the model to the Hugging Face hub, with a model card.
+
+        `from_preset("hf://owner/name")` reads it back. The card says what the model is, its
+        recipe, and the code that loads it. Needs `pip install "keras-simmim[hub]"` and a token,
+        by `hf auth login` or in HF_TOKEN.
+
+        Args:
+            name: "owner/name"; the repository is made if there is none, else written over.
+            run: folder of the run that made the model: its settings, results and versions go into
+                the card, but for values that hold paths.
+            card: more to say there, by title; say at least "data" and "license".
+            private: whether a new repository is seen by its owner alone.
+
+        Returns:
+            The address of its page.
+
+        Raises:
+            ValueError: for a name of another form, or a damaged folder of a run.
+            FileNotFoundError: for a run that is not there.
+            ImportError: where huggingface_hub is not installed.
+            PermissionError: where there is no token.
+            ConnectionError: where the hub does not take the model.
+        """
+        from keras_simmim import pretrained
+
+        return pretrained.push(self, name, run, card, private)
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> Self:

@@ -470,7 +470,7 @@ class SimMIM(BackboneModel):
         }
 
     @classmethod
-    def from_preset(cls, name: str, **arguments: Any) -> "SimMIM":
+    def from_preset(cls, name: str, **arguments: Any) -> "SimMIM":  # type: ignore[override]
         """Make a compiled model: a preset with new weights, or pretrained ones of a file.
 
         Args:
@@ -487,16 +487,6 @@ class SimMIM(BackboneModel):
         from keras_simmim.pretrained import presets
 
         return presets.from_preset(name, **arguments)
-
-    def save_to_preset(self, directory: str) -> None:
-        """Write architecture, compilation and weights to a directory that `from_preset` reads.
-
-        Raises:
-            ValueError: for a directory that holds anything but such a preset.
-        """
-        from keras_simmim.pretrained import preset_directory
-
-        preset_directory.save(self, directory)
 
 
 def _labels_beside(x: Any, y: Any, sample_weight: Any) -> Any:

@@ -34,8 +34,8 @@ _FILES = (
     "segmentation.png",
     "detection.png",
 )
-COPIES = "images"
-_FOLDERS = ("checkpoints", "logs", COPIES)
+_FOLDERS = ("checkpoints", "logs")
+PICTURE_SIDE = 128  # pixels: smaller pictures are enlarged as far as this
 
 
 class Run:
@@ -226,14 +226,15 @@ class Run:
         shown_channels: Sequence[int] | None,
     ) -> None:
         """Write pictures of what was learned."""
+        scale = max(1, PICTURE_SIDE // pictures.shape[1])
         # Models of one's own need not know of it.
         shown = {} if shown_channels is None else {"shown_channels": shown_channels}
-        sheets = dict(list(model.sheets(pictures, truth, scale=2, **shown).items())[:1])
+        sheets = dict(list(model.sheets(pictures, truth, scale, **shown).items())[:1])
         if candidates is not None:
             vectors = model.embed(candidates)
             count = min(5, len(candidates))
             sheets["neighbors"] = neighbor_sheet(
-                pictures, model.embed(pictures), candidates, vectors, count, scale=2, **shown
+                pictures, model.embed(pictures), candidates, vectors, count, scale, **shown
             )
         for name, sheet in sheets.items() if processes.index() == 0 else ():
             keras.utils.save_img(self.folder / f"{name}.png", sheet, scale=False)
