@@ -73,7 +73,7 @@ def learn(options: argparse.Namespace, source: Any) -> None:
         )
         return {"classes": names, **found}
 
-    task = Task(lambda **place: read(**split, **place), make, kind, None, measure, pictures, truth)
+    task = Task(lambda **place: read(**split, **place), make, None, measure, pictures, truth)
     fixed = ("data", "boxes", "model", "batch_size", "seed", "held_out", "detector", "image_size")
     fine_tune(options, task, fixed)
 

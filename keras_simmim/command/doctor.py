@@ -55,12 +55,7 @@ def run(options: argparse.Namespace) -> None:
     start.load(options.backend, debug=options.debug)
     import keras
 
-    from keras_simmim.backend import devices
-
-    names = devices.device_names()
-    _say("backend", keras.backend.backend())
-    _say("devices", ", ".join(names))
-    if names == ["CPU"] and shutil.which("nvidia-smi"):
+    if start.devices() == "CPU" and shutil.which("nvidia-smi"):
         backend = keras.backend.backend()
         print(
             f"There is an NVIDIA GPU, but {backend} does not use it: install a build of it for "

@@ -105,6 +105,6 @@ def _fine_tune(options: argparse.Namespace) -> None:
         return {"classes": names, "held_out_images": len(labels), **scores}
 
     fixed = ("data", "model", "batch_size", "seed", "held_out", "frozen")
-    fine_tune(options, Task(learned, make, ImageClassifier, _RATE, measure), fixed)
+    fine_tune(options, Task(learned, make, _RATE, measure), fixed)
     print("Then, for example:")
     print(f"  keras-simmim export --model {options.output} --output DIR")

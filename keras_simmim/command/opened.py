@@ -1,10 +1,12 @@
 """The model and the images that a subcommand names, opened."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 from keras_simmim.command.command_error import CommandError
+
+# What a folder of a model has, if it is none of a run.
+_SIGNS = {"checkpoints", "model.keras", "simmim.json", "config.json"}
 
 
 def open_model(name: str) -> Any:
@@ -17,17 +19,19 @@ def open_model(name: str) -> Any:
     from keras_simmim.pretraining import Run
 
     path = Path(name)
-    is_path = path.exists() or os.sep in name.removeprefix("hf://") or path.suffix == ".keras"
-    if not name.startswith("hf://") and is_path and not path.exists():
-        raise CommandError(f"--model {name}: there is no such run or file.")
-    if path.is_dir() and not any(path.iterdir()):
-        raise CommandError(f"--model {name}: the folder is empty.")
+    if path.is_file() and path.suffix not in (".keras", ".pth"):
+        raise CommandError(f"--model {name}: is a file, but no .keras or .pth file.")
     if Run.epochs_of(path) is not None and not Run.is_whole(path):
         print(f"{name} is not finished; its newest checkpoint is taken.")
     try:
         model = open_model(name)
     except (ImportError, OSError, ValueError) as error:
-        raise CommandError(f"--model {name}: {' '.join(str(error).split())[:800]}") from error
+        reason = " ".join(str(error).split())[:800]
+        if not name.startswith("hf://") and not path.exists():
+            reason = "there is no such run or file."
+        elif path.is_dir() and not {each.name for each in path.iterdir()} & _SIGNS:
+            reason = "the folder holds no run and no preset: no model.keras, no checkpoints."
+        raise CommandError(f"--model {name}: {reason}") from error
     if model.backbone.takes_tokens:
         raise CommandError(f"--model {name}: takes texts or histories, not images.")
     return model

@@ -68,7 +68,6 @@ def learn(options: argparse.Namespace, source: Any) -> None:
     task = Task(
         lambda **place: read(**split, **place),
         make,
-        ImageSegmenter,
         _RATE,
         measure,
         pictures[:8],

@@ -1,6 +1,7 @@
 """One call: images in, a pretrained network out."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -107,6 +108,11 @@ def pretrain(
         raise ValueError(f"patch_size is for a new model, got patch_size={patch_size} and model.")
     if distribute:
         print(training.distribute())
+    if output is not None and isinstance(data, str | os.PathLike):
+        # Before copies are made of other images than the run's.
+        name = os.fspath(data)
+        name = name if name.startswith("tfds:") else str(Path(name))
+        Run.check(output, {"data": name}, ("data",))
     images = open_images(data, image_size, seed, copies)
     epochs = images.choice.epochs if epochs is None else epochs
     size = images.choice.batch_size if batch_size is None else batch_size

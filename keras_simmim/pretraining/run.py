@@ -72,21 +72,37 @@ class Run:
     ) -> None:
         self.folder = Path(folder)
         record = self.folder / _RECORD
-        # As they are written: tuples are lists.
-        now = json.loads(json.dumps(dict(settings), default=str))
-        self.begun: dict[str, Any] = self.settings_of(folder) if self.checkpoints.exists() else {}
-        for name in fixed if self.begun else ():
-            if self.begun.get(name) != now[name]:
-                raise ValueError(
-                    f"{name}: the run in {self.folder} was begun with {self.begun.get(name)!r}, "
-                    f"got {now[name]!r}; choose another folder for another run."
-                )
+        self.check(folder, settings, fixed)
         if processes.index() == 0:
             record_run(record, settings)
         # The record must be there before another process looks for it.
         processes.wait()
         self.settings = dict(settings)
         self.started = time.time()
+
+    @classmethod
+    def check(
+        cls, folder: str | os.PathLike[str], settings: Mapping[str, Any], fixed: Sequence[str]
+    ) -> None:
+        """Check that a folder's run, if there is one, was begun with the same settings.
+
+        Args:
+            folder: of the run.
+            settings: names and values.
+            fixed: names of those that must be the same.
+
+        Raises:
+            ValueError: if one is not.
+        """
+        begun = cls.settings_of(folder) if Path(folder, "checkpoints").exists() else {}
+        # As they are written: tuples are lists.
+        now = json.loads(json.dumps(dict(settings), default=str))
+        for name in fixed if begun else ():
+            if begun.get(name) != now[name]:
+                raise ValueError(
+                    f"{name}: the run in {folder} was begun with {begun.get(name)!r}, got "
+                    f"{now[name]!r}; choose another folder for another run."
+                )
 
     @staticmethod
     def settings_of(folder: str | os.PathLike[str]) -> dict[str, Any]:
