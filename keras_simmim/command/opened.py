@@ -15,7 +15,7 @@ def open_model(name: str) -> Any:
     Raises:
         CommandError: if there is none.
     """
-    from keras_simmim.models.pretrained_network import open_model
+    from keras_simmim import models
     from keras_simmim.pretraining import Run
 
     path = Path(name)
@@ -24,7 +24,7 @@ def open_model(name: str) -> Any:
     if Run.epochs_of(path) is not None and not Run.is_whole(path):
         print(f"{name} is not finished; its newest checkpoint is taken.")
     try:
-        model = open_model(name)
+        model = models.open_model(name)
     except (ImportError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:800]
         if not name.startswith("hf://") and not path.exists():

@@ -58,26 +58,19 @@ def command(folder):
     }
 
     def run(line, code=0, stop=None, at=None):
-        process = subprocess.Popen(
-            shlex.split(line),
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        errors = []
-        reader = threading.Thread(target=lambda: errors.append(process.stderr.read()))
-        reader.start()
-        lines = []
-        for text in process.stdout:
-            lines.append(text)
-            if at is not None and re.match(at, text):
-                process.send_signal(stop)
-                at = None
-        reader.join()
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        errors, lines = [], []
+        with subprocess.Popen(shlex.split(line), cwd=folder, env=environment, **pipes) as process:
+            reader = threading.Thread(target=lambda: errors.append(process.stderr.read()))
+            reader.start()
+            for text in process.stdout:
+                lines.append(text)
+                if at is not None and re.match(at, text):
+                    process.send_signal(stop)
+                    at = None
+            reader.join()
         output = "".join(lines)
-        assert process.wait() == code, output + errors[0]
+        assert process.returncode == code, output + errors[0]
         return output, errors[0]
 
     return run
@@ -103,7 +96,7 @@ def test_from_photos_to_a_server(folder, command):
     output, _ = command(pretrain)
     assert "Finished. Look at runs/first/report.html" in output
     steps = (folder / "runs/first/losses.csv").read_text().splitlines()[1:]
-    assert [int(step.partition(",")[0]) for step in steps] == list(range(1, 7))
+    assert [int(step.partition(",")[0]) for step in steps] == list(range(6))
     output, _ = command(pretrain)
     assert "runs/first is finished, with 6 epochs. --epochs 12 trains it on" in output
     output, _ = command(pretrain.replace("--epochs 6", "--epochs 7"))
