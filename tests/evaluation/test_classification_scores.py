@@ -23,7 +23,7 @@ def test_none_and_all_right():
     for predicted in (np.zeros(9, int), np.ones(9, int)):
         scores = ks.evaluation.classification_scores(predicted, np.ones(9, int))
         low, high = scores["accuracy_interval"]
-        assert 0 <= low + 1e-12
+        assert low + 1e-12 >= 0
         assert low - 1e-12 <= scores["accuracy"] <= high + 1e-12
         assert high <= 1 + 1e-12
 
