@@ -18,7 +18,7 @@ PARTS_torch := tests
 in_parts = set -e; for part in $(PARTS_$(1)); do KERAS_BACKEND=$(1) $(PYTEST) $(2) $${part//,/ }; done
 SHELL := bash
 
-.PHONY: train test $(BACKENDS:%=test-%) test-long $(BACKENDS:%=test-long-%) lint bench clean
+.PHONY: train test $(BACKENDS:%=test-%) test-long $(BACKENDS:%=test-long-%) lint docs bench clean
 
 train: $(VENV)/.train
 	$(BIN)/python examples/train.py
@@ -38,6 +38,10 @@ $(BACKENDS:%=test-%): test-%: $(VENV)/.test
 
 $(BACKENDS:%=test-long-%): test-long-%: $(VENV)/.all
 	$(call in_parts,$*,-m long)
+
+# The site, in site/; a link that leads nowhere ends it.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # Every question of benchmarks/README.md that is about time, in 40 minutes; OFFICIAL is a checkout
 # of microsoft/SimMIM.
@@ -59,9 +63,13 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable ".[test]"
 	touch $@
 
+$(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable ".[docs]"
+	touch $@
+
 $(VENV)/.all: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable ".[all]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) runs site .mypy_cache .pytest_cache .ruff_cache

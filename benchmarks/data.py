@@ -1,11 +1,13 @@
 """How fast is the input: beside PIL, from epoch to epoch, and when the library is imported?
 
 python benchmarks/data.py                       # all questions
-python benchmarks/data.py --questions input     # also: epochs, waiting, import
+python benchmarks/data.py --questions input     # also: shards, epochs, waiting, import
 
 input: JPEGs of 500×375 pixels to augmented batches at 192², images/s, beside PIL in two processes
 (decode, random resized crop with Pillow's bilinear filter, flip; nothing is sent anywhere) and
 beside keras.utils.image_dataset_from_directory (which augments nothing). The three take turns.
+shards: the folder, and what write_shards makes of it once, shorter sides of 256 pixels, in turns;
+of 500×375 pixels at 192², and of 4000×3000 at 224².
 epochs: seconds and resident memory of an epoch over 1,000, 10,000 and 100,000 links to the photos.
 waiting: seconds of a training step with the pipeline and with one batch that is kept, in turns.
 import: seconds of `import keras_simmim` behind `import keras`, in new processes.
@@ -28,11 +30,13 @@ import numpy as np
 from PIL import Image
 
 PHOTOS, COPIES, SIDE, BATCH = 300, 10, 192, 64
+LARGE, LARGE_COPIES = 16, 16  # photos of 4000×3000, and how often each is there
+SHORTER = 256  # side of the images in shards
 RESULTS = Path(__file__).parent / "results"
 
 
-def make_photos(folder):
-    """Crops of photographs with a sensor's noise, 500×375, JPEG of quality 90, each some times.
+def make_photos(folder, size=(500, 375), photos=PHOTOS, copies=COPIES):
+    """Crops of photographs with a sensor's noise, JPEG of quality 90, each some times.
 
     An epoch starts in 0.3 s, which would be two fifths of the time of one over so few.
     """
@@ -40,17 +44,17 @@ def make_photos(folder):
 
     generator = np.random.default_rng(0)
     originals = [Image.fromarray(original) for original in photographs().values()]
-    for number in range(PHOTOS):
+    for number in range(photos):
         original = originals[number % len(originals)]
         width = min(original.width, original.height * 4 / 3) * generator.uniform(0.5, 1)
         left = generator.uniform(0, original.width - width)
         top = generator.uniform(0, original.height - width * 3 / 4)
         box = (left, top, left + width, top + width * 3 / 4)
-        pixels = np.asarray(original.resize((500, 375), Image.Resampling.BICUBIC, box))
+        pixels = np.asarray(original.resize(size, Image.Resampling.BICUBIC, box))
         noisy = np.clip(pixels + generator.normal(0, 4, pixels.shape), 0, 255).astype("uint8")
         path = folder / f"{number:03d}.jpg"
         Image.fromarray(noisy).save(path, quality=90)
-        for copy in range(1, COPIES):
+        for copy in range(1, copies):
             os.link(path, folder / f"{number:03d}-{copy}.jpg")
 
 
@@ -111,6 +115,41 @@ def input_speed(folder, rounds):
     for name, median, ratio in zip(readers, medians, ratios, strict=True):
         rows.append({"reader": name, "images_per_second": len(paths) / median, "ratio": ratio})
         print(f"| {name} | {len(paths) / median:.0f} | {ratio:.2f} |")
+    return rows
+
+
+def shards(folder, rounds):
+    """The ratio of the speeds, and what it took to pack the folder."""
+    import keras_simmim as ks
+
+    rows = []
+    print("\n| photos | folder, images/s | shards, images/s | ratio | packed, images/s |")
+    print("|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as base:
+        large = Path(base) / "large"
+        large.mkdir()
+        make_photos(large, (4000, 3000), LARGE, LARGE_COPIES)
+        for name, source, side in (("500×375", folder, SIDE), ("4000×3000", large, 224)):
+            output = Path(base) / name
+            packed = seconds(lambda s=source, o=output: ks.data.write_shards(s, o, SHORTER))
+            options = {"image_size": side, "batch_size": BATCH, "drop_remainder": False}
+            readers = (
+                ks.data.image_folder(source, **options),
+                ks.data.from_webdataset(f"{output}/*.tar", cache_dir=base, **options),
+            )
+            functions = [lambda reader=reader: [None for _ in reader] for reader in readers]
+            medians, times = in_turns(functions, rounds)
+            count = readers[0].image_count
+            row = {
+                "photos": name,
+                "folder_images_per_second": count / medians[0],
+                "shards_images_per_second": count / medians[1],
+                "ratio": statistics.median(first / second for first, second in times),
+                "packed_images_per_second": count / packed,
+                "load": os.getloadavg()[0],
+            }
+            rows.append(row)
+            print("| {} | {:.0f} | {:.0f} | {:.2f} | {:.0f} |".format(*row.values()))
     return rows
 
 
@@ -231,7 +270,7 @@ def import_time(rounds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    questions = ("input", "epochs", "waiting", "import")
+    questions = ("input", "shards", "epochs", "waiting", "import")
     parser.add_argument("--questions", nargs="+", default=questions, choices=questions)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--counts", nargs="+", type=int, default=[1000, 10_000, 100_000])
@@ -248,6 +287,7 @@ def main():
         make_photos(folder)
         answers = {
             "input": lambda: input_speed(folder, options.rounds),
+            "shards": lambda: shards(folder, options.rounds),
             "epochs": lambda: epochs(folder, options.counts),
             "waiting": lambda: waiting(folder, options.rounds),
             "import": lambda: import_time(options.rounds),

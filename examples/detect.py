@@ -54,6 +54,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--compare-scratch", action="store_true")
     parser.add_argument("--output", type=Path, help="default: runs/<time>")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--distribute", action="store_true", help="on all devices, see docs")
     options = parser.parse_args()
     if options.coco is not None and options.data is None:
         parser.error("--coco needs --data, the folder of its images")
@@ -173,7 +174,8 @@ def detected(source, options: argparse.Namespace, learned, held_out: dict, name:
 
 def main() -> None:
     options = arguments()
-    options.output.mkdir(parents=True, exist_ok=True)
+    if options.distribute:
+        ks.training.distribute().tell()
     print(f"Backend: {keras.backend.backend()}. Seed: {options.seed}.")
     try:
         unlabeled, learned, held_out = datasets(options)

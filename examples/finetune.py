@@ -35,6 +35,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--limit", type=int, help="use only this many images of the data")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--distribute", action="store_true", help="on all devices, see docs")
     options = parser.parse_args()
     for name, least in (
         ("labels_per_class", 1),
@@ -175,6 +176,8 @@ def tell(what: str, found: dict) -> None:
 
 def main() -> None:
     options = arguments()
+    if options.distribute:
+        ks.training.distribute().tell()
     started = time.time()
     model = pretrained(options.model)
     backbone = model.backbone
@@ -197,13 +200,6 @@ def main() -> None:
         scratch = ks.evaluation.classification_scores(predicted_too, truth)
         tell("From scratch", scratch)
 
-    output = options.output
-    output.mkdir(parents=True, exist_ok=True)
-    classifier.save(output / "classifier.keras")
-    try:
-        pictures(classifier, held_out, truth, predicted, output)
-    except ImportError as error:
-        print(f"No pictures: {error}; pip install 'keras-simmim[examples]'.")
     summary = {
         "backend": keras.backend.backend(),
         "model": options.model,
@@ -217,8 +213,16 @@ def main() -> None:
         "seconds": round(time.time() - started, 1),
         "seed": options.seed,
     }
-    (output / "summary.json").write_text(json.dumps(summary, indent=2))
-    print(f"Results are in {output}.")
+    with ks.training.written_once(options.output) as folder:
+        if folder is None:
+            return
+        classifier.save(folder / "classifier.keras")
+        (folder / "summary.json").write_text(json.dumps(summary, indent=2))
+        try:
+            pictures(classifier, held_out, truth, predicted, folder)
+        except ImportError as error:
+            print(f"No pictures: {error}; pip install 'keras-simmim[examples]'.")
+    print(f"Results are in {options.output}.")
 
 
 if __name__ == "__main__":

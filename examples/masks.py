@@ -14,9 +14,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from keras import ops
-from PIL import Image, ImageDraw, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from keras_simmim import masking
+from keras_simmim.evaluation.lay_out import lay_out
 
 SIDE, BLOCK = 144, 16  # pixels
 ROUNDS, RATIO = 3, (0.25, 0.75)
@@ -54,14 +55,14 @@ def photograph(path: Path | None) -> np.ndarray:
 
 
 def rounds(image: np.ndarray, maskings: list) -> np.ndarray:
-    """Lay out the views of every round, one above the other, uint8."""
+    """Mask an image in every round, uint8 (ROUNDS, SIDE, SIDE, 3)."""
     mean, std = image.mean((0, 1, 2)), image.std((0, 1, 2))
     generator = masking.IterativeMasking(
         maskings, iterations=ROUNDS, ratio=RATIO, block_size=BLOCK, seed=1
     )
     views, _ = generator(ops.convert_to_tensor((image - mean) / std))
     pictures = ops.convert_to_numpy(views)[0] * std + mean
-    return np.clip(np.concatenate(list(pictures)), 0, 255).astype("uint8")
+    return np.clip(pictures, 0, 255).astype("uint8")
 
 
 def main() -> None:
@@ -71,22 +72,12 @@ def main() -> None:
     options = parser.parse_args()
     image = photograph(options.image)
     columns = [rounds(image, maskings) for maskings in COLUMNS.values()]
-    original = np.full_like(columns[0], 255)
-    original[:SIDE] = image[0]
-    sheet = Image.fromarray(np.concatenate([original, *columns], axis=1))
-    caption = 18
-    labeled = Image.new("RGB", (sheet.width, sheet.height + caption), "white")
-    labeled.paste(sheet, (0, caption))
-    draw = ImageDraw.Draw(labeled)
-    for index, name in enumerate(("original", *COLUMNS)):
-        draw.text((index * SIDE + 4, 3), name, fill="black")
-    for index, ratio in enumerate(np.linspace(*RATIO, ROUNDS)):
-        if index:
-            top = caption + index * SIDE + SIDE // 2
-            draw.text((4, top), f"round {index + 1}: {ratio:.0%}", fill="black")
-    draw.text((4, caption + SIDE + 4), f"(round 1: {RATIO[0]:.0%})", fill="black")
+    original = np.repeat(image, ROUNDS, axis=0).astype("uint8")
+    names = [f"{ratio:.0%} hidden" for ratio in np.linspace(*RATIO, ROUNDS)]
+    rows = zip(original, *columns, strict=True)
+    sheet = lay_out(rows, names=names, titles=["original", *COLUMNS])
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    labeled.save(options.output, quality=88)
+    Image.fromarray(sheet).save(options.output, quality=88)
     print(
         f"{options.output}: {', '.join(COLUMNS)}, in {ROUNDS} rounds ({keras.backend.backend()})."
     )

@@ -1,12 +1,12 @@
 r"""A small folder of color images to try things on: pieces of five free photographs.
 
 python examples/photographs.py
-python examples/train.py --data photographs --output runs/photographs
+python examples/train.py --data photographs --output runs/photographs --reconstruct
 
 The photographs come with scikit-image and are in the public domain or CC0: a cup of coffee, a cat,
 a rocket, the Hubble deep field and a retina. Each has a sub-folder, so that it is the label. That
 is an easy label: the colors alone tell most of it. `report.jpg` is a picture of the report of
-the second command, with `--epochs 30`, the default, taken by
+the second command, taken by
 
 chromium --headless --hide-scrollbars --window-size=1160,1560 --screenshot=report.png \
     runs/photographs/report.html  # then made smaller, as JPEG

@@ -50,6 +50,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="use only this many images")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--mixed-precision", action="store_true", help="compute in bfloat16")
+    parser.add_argument("--distribute", action="store_true", help="on all devices, see docs")
     parser.add_argument("--resume", action="store_true", help="continue what --output holds")
     options = parser.parse_args()
     for name, least in (
@@ -119,6 +120,8 @@ def continued(checkpoints: Path) -> ks.training.Resumed | None:
 
 def main() -> None:
     options = arguments()
+    if options.distribute:
+        ks.training.distribute().tell()
     started = time.time()
     keras.utils.set_random_seed(options.seed)
     if options.mixed_precision:
@@ -173,9 +176,6 @@ def main() -> None:
     model.fit(train, epochs=epochs, initial_epoch=epoch, callbacks=callbacks, shuffle=False)
     steps = max(epochs - epoch, 0) * steps_per_epoch - batch
     images_seen = steps * options.batch_size
-    # Renamed when it is whole, as the checkpoints are.
-    model.save(output / ".model.keras")
-    os.replace(output / ".model.keras", output / "model.keras")
     loss_first, loss_last = losses.first_and_last()
     summary = {
         "backend": keras.backend.backend(),
@@ -195,7 +195,12 @@ def main() -> None:
         "parameters": model.count_params(),
         "seed": options.seed,
     }
-    (output / "summary.json").write_text(json.dumps(summary, indent=2))
+    with ks.training.written_once(output) as folder:
+        if folder is not None:
+            # Renamed when it is whole, as the checkpoints are.
+            model.save(folder / ".model.keras")
+            os.replace(folder / ".model.keras", folder / "model.keras")
+            (folder / "summary.json").write_text(json.dumps(summary, indent=2))
     print(f"Loss {loss_first:.3f} → {loss_last:.3f} in {summary['seconds']:.0f} s.")
     print(f"Look at: tensorboard --logdir {output / 'logs'}")
 

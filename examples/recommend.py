@@ -38,6 +38,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--output", type=Path, help="default: runs/recommend-<time>")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--distribute", action="store_true", help="on all devices, see docs")
     options = parser.parse_args(given)
     if min(options.length // 4, options.width // 2, options.epochs, options.batch_size) < 1:
         parser.error("--length must be at least 4, --width 2, --epochs and --batch-size 1")
@@ -157,6 +158,8 @@ def trained(train, size: int, options: argparse.Namespace, side_features=None, a
 
 def main() -> None:
     options = arguments()
+    if options.distribute:
+        ks.training.distribute().tell()
     print(f"Backend: {keras.backend.backend()}. Seed: {options.seed}.")
     try:
         users, items, times, names = interactions(options)
@@ -184,8 +187,9 @@ def main() -> None:
     for name, values in scores.items():
         found = measured(values, split.test)
         print(f"{name:28} {found['HR@10']:.4f} {found['NDCG@10']:.4f}   {found['MRR']:.4f}")
-    options.output.mkdir(parents=True, exist_ok=True)
-    recommender.save(options.output / "recommender.keras")
+    with ks.training.written_once(options.output) as folder:
+        if folder is not None:
+            recommender.save(folder / "recommender.keras")
     history = questions[0]
     best = recommender.recommend(history[None], k=3).items[0]
     print(f"\nAfter {', '.join(names[history[history > 0][-3:]])}: {', '.join(names[best])}.")

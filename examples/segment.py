@@ -48,6 +48,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--compare-scratch", action="store_true")
     parser.add_argument("--output", type=Path, help="default: runs/<time>")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--distribute", action="store_true", help="on all devices, see docs")
     options = parser.parse_args()
     if (options.images is None) != (options.masks is None):
         parser.error("--images and --masks belong together")
@@ -169,7 +170,8 @@ def segmented(source, options: argparse.Namespace, learned, images, masks, name:
 
 def main() -> None:
     options = arguments()
-    options.output.mkdir(parents=True, exist_ok=True)
+    if options.distribute:
+        ks.training.distribute().tell()
     print(f"Backend: {keras.backend.backend()}. Seed: {options.seed}.")
     try:
         unlabeled, learned, images, masks = datasets(options)

@@ -44,6 +44,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=200, help="of fine-tuning, and one epoch more")
     parser.add_argument("--output", type=Path, help="default: runs/sentiment-<time>")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--distribute", action="store_true", help="on all devices, see docs")
     options = parser.parse_args(given)
     if min(options.labels) < 2:
         parser.error(f"--labels must be at least 2, got {min(options.labels)}")
@@ -158,6 +159,8 @@ def by_words(texts, labels, unlabeled, held_out) -> np.ndarray:
 
 def main() -> None:
     options = arguments()
+    if options.distribute:
+        ks.training.distribute().tell()
     print(f"Backend: {keras.backend.backend()}. Seed: {options.seed}.")
     try:
         texts, labels, names = reviews(options)
@@ -169,7 +172,6 @@ def main() -> None:
     model = pretrained(texts, options)
     print(f"Pretrained on {len(texts)} texts in {time.time() - started:.0f} s.\n")
     print(f"{'labels':>8}  pretrained  from scratch  TF-IDF   accuracy on {len(held)} texts")
-    options.output.mkdir(parents=True, exist_ok=True)
     for count in sorted({min(each, len(rest)) for each in (*options.labels, len(rest))}):
         few, own = [texts[index] for index in rest[:count]], labels[rest[:count]]
         found = []
@@ -177,7 +179,9 @@ def main() -> None:
             classifier = fine_tuned(model, few, own, options, from_scratch)
             found.append((classifier.predict(asked, verbose=0).argmax(1) == truth).mean())
             if not from_scratch:
-                classifier.save(options.output / f"{count}-labels.keras")
+                with ks.training.written_once(options.output) as folder:
+                    if folder is not None:
+                        classifier.save(folder / f"{count}-labels.keras")
         found.append((by_words(few, own, texts, asked) == truth).mean())
         print(f"{count:8}  {found[0]:10.3f}  {found[1]:12.3f}  {found[2]:6.3f}", flush=True)
     for text in ("so good", "not good at all"):

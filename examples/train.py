@@ -2,12 +2,12 @@
 
 python examples/train.py                              # photographs of solar cells
 python examples/train.py --data path/to/images        # your own, labeled by sub-folder or not
+python examples/train.py --data 'shards/*.tar'        # or in tar shards, or parquet files
 python examples/train.py --data tfds:cifar10          # any image data set of TFDS
 KERAS_BACKEND=jax python examples/train.py            # the same job on another backend
 """
 
 import argparse
-import io
 import os
 import sys
 import time
@@ -35,7 +35,9 @@ SETTINGS = (
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Pretrain SimMIM on images without labels.")
-    parser.add_argument("--data", default="elpv", help="elpv, a folder, or tfds:NAME")
+    parser.add_argument(
+        "--data", default="elpv", help="elpv, a folder, tars, parquet files, or tfds:NAME"
+    )
     parser.add_argument("--output", type=Path, help="default: runs/<time>")
     parser.add_argument("--epochs", type=int, default=24)
     parser.add_argument("--batch-size", type=int, default=64)
@@ -101,12 +103,15 @@ def datasets(options: argparse.Namespace, **place) -> tuple:
             ks.data.from_tfds(name, last, **plain, limit=options.limit),
             f"Label: the data set's. Held out: {last}.",
         )
-    split = {"validation_split": HELD_OUT, "limit": options.limit}
+    readers = {".tar": ks.data.from_webdataset, ".parquet": ks.data.from_parquet}
+    read = readers.get(Path(options.data).suffix, ks.data.image_folder)
+    split = {"validation_split": HELD_OUT, "limit": options.limit, "cache": "auto"}
     return (
-        ks.data.image_folder(options.data, **train, **split, subset="training"),
-        ks.data.image_folder(options.data, **plain, **split, subset="training"),
-        ks.data.image_folder(options.data, **plain, **split, subset="validation"),
-        f"Label: the sub-folder. Held out: {HELD_OUT:.0%} of the files, drawn by the seed.",
+        read(options.data, **train, **split, subset="training"),
+        read(options.data, **plain, **split, subset="training"),
+        read(options.data, **plain, **split, subset="validation"),
+        "Label: the sub-folder, or that of the tars. "
+        f"Held out: {HELD_OUT:.0%} of the images, drawn by the seed.",
     )
 
 
@@ -129,10 +134,7 @@ def measured(knn: ks.evaluation.KNN | None, model: ks.SimMIM) -> float | None:
 def main() -> None:
     options = arguments()
     if options.distribute:
-        together = ks.training.distribute()
-        print(together, flush=True)
-        if together.index:
-            sys.stdout = io.StringIO()  # The first process tells what all do.
+        ks.training.distribute().tell()
     keras.utils.set_random_seed(options.seed)
     if options.mixed_precision:
         keras.config.set_dtype_policy("mixed_bfloat16")

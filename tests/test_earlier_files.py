@@ -63,7 +63,7 @@ def test_a_preset_opens():
     np.testing.assert_allclose(model.embed(IMAGES), expected, atol=1e-4)
 
 
-@pytest.mark.fast_on("tensorflow", "torch")
+@pytest.mark.fast_on("torch")
 def test_a_killed_run_goes_on(tmp_path):
     shutil.copytree(EARLIER / "checkpoints", tmp_path / "checkpoints")
     expected = EXPECTED["checkpoints"]

@@ -29,6 +29,7 @@ assert faults() - before < 2**27 // resource.getpagesize() / 10
 """
 
 
+@pytest.mark.long
 def test_freed_memory_is_not_asked_for_again():
     environment = {**os.environ}
     # The tests themselves let it go.

@@ -9,7 +9,9 @@ from typing import Any
 from keras_simmim.command import arguments, start
 from keras_simmim.command.going_on import begins_anew, is_finished
 
-_DATA = "a folder of images, in sub-folders or not, or tfds:NAME"
+_DATA = "a folder of images, in sub-folders or not; or tfds:NAME, a .tar or a .parquet file"
+
+_PACKED = (".tar", ".parquet")
 
 
 def add(parsers: Any) -> None:
@@ -44,11 +46,6 @@ def add(parsers: Any) -> None:
         "--reconstruct", action="store_true", help="learn to fill in, too: pictures in the report"
     )
     parser.add_argument(
-        "--originals",
-        action="store_true",
-        help="read large files in every epoch, instead of small copies that are made once in RUN",
-    )
-    parser.add_argument(
         "--distribute", action="store_true", help="on all devices, and processes of torchrun"
     )
     arguments.add_backend(parser)
@@ -57,7 +54,8 @@ def add(parsers: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Pretrain, or go on."""
     options.trains = True
-    folder = None if options.data.startswith("tfds:") else options.data
+    is_folder = not options.data.startswith("tfds:") and Path(options.data).suffix not in _PACKED
+    folder = options.data if is_folder else None
     if folder is not None:
         arguments.check_folder("--data", folder)
     arguments.check_output(options.output, folder)
@@ -84,7 +82,6 @@ def run(options: argparse.Namespace) -> None:
             patch_size=options.patch_size,
             reconstruct=options.reconstruct,
             seed=options.seed,
-            copies=None if options.originals else options.output / "images",
         )
     print(f"Finished. Look at {options.output / 'report.html'}; then, for example:")
     print(f"  keras-simmim embed --model {options.output} --data {options.data} --output FILE.npy")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from keras_simmim.data.geometry.center_crop import CenterCrop
     from keras_simmim.data.geometry.random_crop import RandomCrop
     from keras_simmim.data.geometry.whole_image import WholeImage
+    from keras_simmim.data.packing.write_shards import write_shards
     from keras_simmim.data.pipeline.metered import metered
     from keras_simmim.data.pipeline.source_arguments import SourceArguments
     from keras_simmim.data.sources.arrays import from_arrays
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
     from keras_simmim.data.sources.few_labels import few_labels
     from keras_simmim.data.sources.file_arguments import FileArguments
     from keras_simmim.data.sources.folder import image_folder
+    from keras_simmim.data.sources.generator import from_generator
     from keras_simmim.data.sources.histories import histories
+    from keras_simmim.data.sources.huggingface import from_huggingface
     from keras_simmim.data.sources.leave_one_out import leave_one_out
+    from keras_simmim.data.sources.parquet import from_parquet
     from keras_simmim.data.sources.pascal_voc import pascal_voc
     from keras_simmim.data.sources.segmentation_folder import segmentation_folder
     from keras_simmim.data.sources.texts import texts
     from keras_simmim.data.sources.tfds import from_tfds
+    from keras_simmim.data.sources.webdataset import from_webdataset
     from keras_simmim.data.text.callable_tokenizer import CallableTokenizer
     from keras_simmim.data.text.tokenizer import Tokenizer
     from keras_simmim.data.text.train_tokenizer import train_tokenizer
@@ -49,7 +54,11 @@ __all__ = [
     "coco",
     "few_labels",
     "from_arrays",
+    "from_generator",
+    "from_huggingface",
+    "from_parquet",
     "from_tfds",
+    "from_webdataset",
     "histories",
     "image_folder",
     "leave_one_out",
@@ -58,6 +67,7 @@ __all__ = [
     "segmentation_folder",
     "texts",
     "train_tokenizer",
+    "write_shards",
 ]
 
 _MODULES = {
@@ -71,7 +81,11 @@ _MODULES = {
     "coco": "sources.coco",
     "few_labels": "sources.few_labels",
     "from_arrays": "sources.arrays",
+    "from_generator": "sources.generator",
+    "from_huggingface": "sources.huggingface",
+    "from_parquet": "sources.parquet",
     "from_tfds": "sources.tfds",
+    "from_webdataset": "sources.webdataset",
     "histories": "sources.histories",
     "image_folder": "sources.folder",
     "leave_one_out": "sources.leave_one_out",
@@ -80,6 +94,7 @@ _MODULES = {
     "segmentation_folder": "sources.segmentation_folder",
     "texts": "sources.texts",
     "train_tokenizer": "text.train_tokenizer",
+    "write_shards": "packing.write_shards",
 }
 
 

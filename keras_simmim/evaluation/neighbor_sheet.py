@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from keras_simmim.evaluation.knn import nearest
 from keras_simmim.evaluation.lay_out import lay_out
+from keras_simmim.evaluation.rgb_pictures import Shown
 
 
 def neighbor_sheet(
@@ -14,19 +15,22 @@ def neighbor_sheet(
     embeddings: ArrayLike,
     neighbors: int = 5,
     scale: int = 1,
+    shown_channels: Shown = None,
 ) -> np.ndarray:
     """Lay out each query and, behind a gap, its most similar images, most similar first.
 
     Args:
-        queries: uint8 array (Q, H, W, C), one row of the sheet each.
+        queries: array (Q, H, W, C), uint8 or float 0–255, one row of the sheet each.
         query_embeddings: (Q, D) float array.
-        images: uint8 array (N, H, W, C) to choose from.
+        images: array (N, H, W, C), likewise, to choose from.
         embeddings: (N, D) float array.
         neighbors: images beside each query, from 1 to N.
         scale: enlargement, a whole number of pixels for each.
+        shown_channels: numbers of the channels to show as red, green and blue, or of one as gray;
+            the first three if None, or the first of one or two.
 
     Returns:
-        uint8 array (Q·H·scale, …, 1 or 3); of other numbers of channels it shows the first.
+        uint8 array (height, width, 1 or 3).
 
     Raises:
         ValueError: for numbers of images and embeddings that differ, or too many neighbors.
@@ -40,7 +44,7 @@ def neighbor_sheet(
     embeddings = np.random.normal(size=(8, 16))
     queries, query_embeddings = images[:2], embeddings[:2]
     sheet = ks.evaluation.neighbor_sheet(queries, query_embeddings, images, embeddings, neighbors=3)
-    sheet.shape   # (32, 99, 3)
+    sheet.shape   # (52, 115, 3)
     ```
     """
     vectors, query_vectors = np.asarray(embeddings), np.asarray(query_embeddings)
@@ -55,4 +59,5 @@ def neighbor_sheet(
     _, chosen = nearest(query_vectors, vectors, neighbors)
     gap = np.full((*queries.shape[1:2], max(1, queries.shape[2] // 8), queries.shape[3]), 255)
     rows = [[query, gap, *images[indices]] for query, indices in zip(queries, chosen, strict=True)]
-    return lay_out(rows, scale).astype("uint8")
+    titles = ["image", "", "most similar first", *[""] * (neighbors - 1)]
+    return lay_out(rows, scale, titles=titles, shown_channels=shown_channels)

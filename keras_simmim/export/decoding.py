@@ -8,11 +8,16 @@ import tensorflow as tf
 
 from keras_simmim.data.geometry.crop_arguments import Crop
 from keras_simmim.data.pipeline.cropping import crop_image
+from keras_simmim.data.reading.deep_png import decode_deep_png, is_deep_png
 from keras_simmim.data.reading.encoded_image import EncodedImage
+from keras_simmim.data.reading.formats import DEEP_RANGE
+from keras_simmim.data.reading.pixel_image import PixelImage
+
+Range = tuple[float, float] | None
 
 
 def decode_batch(
-    contents: tf.Tensor, crop: Crop, channels: int, max_pixels: int
+    contents: tf.Tensor, crop: Crop, channels: int, max_pixels: int, value_range: Range = None
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Decode images, crop and resize them.
 
@@ -24,23 +29,50 @@ def decode_batch(
         crop: what nothing random belongs to, of the size (H, W).
         channels: C of the result, 1 or 3.
         max_pixels: most pixels of an image, before it is resized.
+        value_range: values of PNGs of 16 bits that become 0 and 255; files of 8 bits stay as they
+            are. None: all are scaled to 8 bits.
 
     Returns:
-        A uint8 tensor (B, H, W, C), and the heights and widths of the images before that, as they
-        are looked at, int32 (B, 2).
+        A uint8 tensor (B, H, W, C), or float32 where there is a range, and the heights and widths
+        of the images before that, as they are looked at, int32 (B, 2).
 
     Raises:
         tf.errors.InvalidArgumentError: for what is no such image, or a larger one.
     """
 
     def decode(item: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        image = EncodedImage.open(_checked(*item, max_pixels), channels)
-        return crop_image(image, crop), tf.ensure_shape(image.shape, (2,))
+        checked = _checked(*item, max_pixels)
 
+        def plain() -> tuple[tf.Tensor, tf.Tensor]:
+            image = EncodedImage.open(checked, channels)
+            pixels = tf.cast(crop_image(image, crop), kind)
+            return pixels, tf.ensure_shape(image.shape, (2,))
+
+        def deep() -> tuple[tf.Tensor, tf.Tensor]:
+            stored = decode_deep_png(checked, max_pixels)
+            image = PixelImage(_scaled(stored, channels, value_range))
+            return crop_image(image, crop), image.shape[:2]
+
+        return plain() if value_range is None else tf.cond(is_deep_png(checked), deep, plain)
+
+    kind = tf.uint8 if value_range is None else tf.float32
     positions = tf.range(tf.size(contents))
-    pixels = tf.TensorSpec((*crop.shape, channels), tf.uint8)
+    pixels = tf.TensorSpec((*crop.shape, channels), kind)
     signature = (pixels, tf.TensorSpec((2,), tf.int32))
     return tf.map_fn(decode, (positions, contents), fn_output_signature=signature)
+
+
+def _scaled(stored: tf.Tensor, channels: int, value_range: Range) -> tf.Tensor:
+    """Return float32 pixels of 0–255, of so many channels, of uint16 ones without their alpha."""
+    low, high = value_range or DEEP_RANGE
+    is_gray = tf.shape(stored)[-1] < 3
+    values = tf.cast(stored, tf.float32)
+    color = tf.cond(is_gray, lambda: tf.repeat(values[..., :1], 3, -1), lambda: values[..., :3])
+    if channels == 1:
+        luma = tf.round(tf.linalg.matvec(color, tf.constant([0.299, 0.587, 0.114])))[..., None]
+        color = tf.cond(is_gray, lambda: color[..., :1], lambda: luma)
+    color = tf.ensure_shape(color, (None, None, channels))
+    return tf.clip_by_value((color - low) * (255.0 / (high - low)), 0.0, 255.0)
 
 
 def _checked(position: tf.Tensor, contents: tf.Tensor, max_pixels: int) -> tf.Tensor:

@@ -47,8 +47,14 @@ def image_facts(model: BackboneModel, max_pixels: int) -> dict[str, Any]:
         max_pixels: most pixels of an encoded image.
     """
     seen = "the whole image, squeezed" if model.sees_whole else "the largest central crop"
+    chosen = {}
+    if model.value_range is not None:
+        chosen["value range"] = f"{model.value_range}, values of files that become 0 and 255"
+    if model.channel_names is not None:
+        chosen["channels"] = ", ".join(model.channel_names)
     return {
         "image shape": f"{model.backbone.image_shape}: {seen}, resized",
+        **chosen,
         "mean": model.mean,
         "std": model.std,
         "largest encoded image": f"{max_pixels:,} pixels",

@@ -57,5 +57,7 @@ class Network(keras.Model):
         self.built = True
 
     def call(self, images: Tensor) -> dict[str, Tensor]:
-        """Take float32 pixels of 0–255 (B, H, W, C), or int32 tokens."""
+        """Take float32 pixels of 0–255 (B, H, W, C), or values of a model's range, or tokens."""
+        if not self.model.backbone.takes_tokens:
+            images = self.model.inputs_taken.from_values(images)
         return self.model.exported(images, raw=True)

@@ -24,7 +24,8 @@ def export_onnx(
 ) -> str:
     """Export a model as an ONNX file, for runtimes without TensorFlow.
 
-    Of images, it takes "images", float32 pixels of 0–255 (B, H, W, C), and gives "embedding" (B, D)
+    Of images, it takes "images", float32 pixels of 0–255 (B, H, W, C), or of a model with a
+    `value_range` the values of files, which it scales; and it gives "embedding" (B, D)
     and, where there is a classifier, "probabilities" (B, K); of a segmenter "probabilities"
     (B, H, W, K) alone; of a detector "candidates" (B, N, 4), (left, top, right, bottom) in pixels,
     or (B, N, K, 4) where each class has its own, and "candidate_scores" (B, N, K), to be suppressed

@@ -45,7 +45,8 @@ def export_saved_model(
     - "serving_default": "image_bytes", string (B,), JPEG or PNG files, which are decoded, resized
       and normalized as `keras_simmim.data` does with `training=False`: of a segmenter or a
       detector the whole image, whatever its proportions, and else the largest central crop.
-    - "images": "images", uint8 (B, H, W, C).
+    - "images": "images", uint8 (B, H, W, C); of a model with a `value_range` float32, values as the
+      files have them, which the graph scales by that range as it does those of PNGs of 16 bits.
     - "embed": as "serving_default".
 
     The first two give "probabilities", float32 (B, K), and "classes", strings (B, K), the names of
@@ -81,7 +82,8 @@ def export_saved_model(
         class_names: one for each class; the model's own if None, else "0", "1", ….
         mean: of the pixels per channel, in 0–255 units, for a bare `Backbone`; ImageNet's if None.
         std: standard deviation of the pixels per channel, likewise.
-        warmup_images: uint8 (N, height, width, C) of any size, for requests that the server
+        warmup_images: uint8 (N, height, width, C) of any size, or with a `value_range` any real
+            numbers, for requests that the server
             answers to itself before it takes the version into service; needs the package
             tensorflow-serving-api. None for no such requests.
         card: for the README of the version: say at least "data", "seed" and "metrics".
@@ -131,7 +133,11 @@ def export_saved_model(
         facts |= token_facts(exported, None if tokenizer is None else TOKENIZER, items)
     else:
         if warmup_images is not None:
-            _check_warmup(warmup_images, backbone.image_shape[-1])
+            if exported.value_range is not None:
+                warmup_images = np.asarray(warmup_images, np.float32)
+            _check_warmup(
+                warmup_images, backbone.image_shape[-1], exported.inputs_taken.served_dtype
+            )
         facts |= image_facts(exported, max_pixels)
     if items is None:
         facts["classes"] = ", ".join(names) if names else "none, it gives embeddings"
@@ -218,15 +224,15 @@ def _class_names(model: BackboneModel, given: Sequence[str] | None) -> list[str]
     return names
 
 
-def _check_warmup(images: Any, channels: int) -> None:
+def _check_warmup(images: Any, channels: int, dtype: str) -> None:
     if importlib.util.find_spec("tensorflow_serving") is None:
         raise ImportError(
             "warmup_images needs the package tensorflow-serving-api: "
             "pip install 'keras-simmim[serving]'."
         )
     shape: tuple[int, ...] = tuple(getattr(images, "shape", ()))
-    if len(shape) != 4 or 0 in shape or shape[-1] != channels or images.dtype != np.uint8:
+    if len(shape) != 4 or 0 in shape or shape[-1] != channels or images.dtype != dtype:
         raise ValueError(
-            f"warmup_images must be uint8 (N, height, width, {channels}) with N at least 1, got "
+            f"warmup_images must be {dtype} (N, height, width, {channels}) with N at least 1, got "
             f"{getattr(images, 'dtype', type(images).__name__)} of shape {shape}."
         )

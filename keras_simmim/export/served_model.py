@@ -50,7 +50,8 @@ class ServedModel:
 
         Args:
             image_bytes: JPEG or PNG files.
-            images: uint8 (B, H, W, C), instead of files.
+            images: uint8 (B, H, W, C), instead of files; of a model with a `value_range` any real
+                numbers, the values of files.
             signature: its name; "images" for images and else "serving_default" if None.
             tokens: of a model of sequences, integers (B, L) or (B, L, 1 + F), 0 for padding.
             histories: of a recommender, integers (B, l) or (B, l, 1 + F), oldest first, 0 for
@@ -88,5 +89,8 @@ class ServedModel:
             raise ValueError(
                 f"signature must be one that takes {key!r}; got {signature!r}, there are {taking}."
             )
+        wanted = self._signatures[signature].structured_input_signature[1][key].dtype
+        if wanted == tf.float32:
+            values = tf.cast(values, wanted)
         outputs = self._signatures[signature](**{key: values})
         return {name: value.numpy() for name, value in outputs.items()}

@@ -28,8 +28,8 @@ def write_signatures(
         class_names: by class, None where there are none.
         max_pixels: most pixels of an encoded image.
     """
-    image_shape = model.backbone.image_shape
-    pixels = tf.TensorSpec((None, *image_shape), tf.uint8, name="images")
+    image_shape, taken = model.backbone.image_shape, model.inputs_taken
+    pixels = tf.TensorSpec((None, *image_shape), taken.served_dtype, name="images")
     contents = tf.TensorSpec((None,), tf.string, name="image_bytes")
 
     def forward(images: tf.Tensor) -> Outputs:
@@ -43,13 +43,15 @@ def write_signatures(
     def of_pixels(names: Sequence[str]) -> tf.types.experimental.ConcreteFunction:
         def call(images: tf.Tensor) -> Outputs:
             sizes = tf.tile(tf.constant([image_shape[:2]]), [tf.shape(images)[0], 1])
-            return answer(names, run(images), sizes, image_shape[:2], class_names)
+            outputs = run(taken.from_values(images))
+            return answer(names, outputs, sizes, image_shape[:2], class_names)
 
         return traced(call, pixels)
 
     def of_bytes(names: Sequence[str]) -> tf.types.experimental.ConcreteFunction:
         def call(image_bytes: tf.Tensor) -> Outputs:
-            images, sizes = decode_batch(image_bytes, crop, image_shape[-1], max_pixels)
+            options = (crop, image_shape[-1], max_pixels, model.value_range)
+            images, sizes = decode_batch(image_bytes, *options)
             return answer(names, run(images), sizes, image_shape[:2], class_names)
 
         return traced(call, contents)

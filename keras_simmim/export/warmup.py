@@ -26,7 +26,7 @@ def write_warmup(
     Args:
         path: folder of the version.
         name: of the model.
-        images: uint8 (N, height, width, channels) of any size.
+        images: uint8 (N, height, width, channels) of any size, or float32 values of files.
         signatures: their names.
         takes_bytes: whether all signatures but "images" take encoded images.
         crop: what "images" takes of the images.
@@ -34,6 +34,8 @@ def write_warmup(
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     pixels = tf.stack([crop_image(PixelImage(tf.constant(image)), crop) for image in images])
+    if images.dtype != np.uint8:
+        images = np.clip(np.rint(images), 0, 2**16 - 1).astype(np.uint16)
     encoded = [tf.io.encode_png(image) for image in images] if takes_bytes else []
 
     folder = path / "assets.extra"

@@ -1,5 +1,7 @@
 """A model around a backbone: images or sequences in, an embedding out."""
 
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -28,6 +30,9 @@ class BackboneModel(TrainedModel):
             channels other than 3, the average of its three).
         std: standard deviation of the pixels per channel, likewise.
         tokenizer: of a backbone of tokens, so that texts can be given; None for none.
+        value_range: values of the files that became the pixels 0 and 255 (low, high); `fit` takes
+            that of its data set if None. A served model, which gets the files' values, scales them.
+        channel_names: the channels' names; `fit` takes those of its data set if None.
         **kwargs: passed to `keras.Model`.
 
     Raises:
@@ -49,12 +54,14 @@ class BackboneModel(TrainedModel):
         mean: float | tuple[float, ...] | None = None,
         std: float | tuple[float, ...] | None = None,
         tokenizer: Any = None,
+        value_range: tuple[float, float] | None = None,
+        channel_names: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.backbone = backbone
         kind: Any = TokenInputs if backbone.takes_tokens else PixelInputs
-        self.inputs_taken: Any = kind(backbone, mean, std, tokenizer)
+        self.inputs_taken: Any = kind(backbone, mean, std, tokenizer, value_range, channel_names)
         self.mean, self.std = self.inputs_taken.mean, self.inputs_taken.std
         self.normalize = self.inputs_taken.layer
         self.embedder = Embedder(self)
@@ -69,6 +76,16 @@ class BackboneModel(TrainedModel):
     def tokenizer(self) -> Any:
         """Give what makes tokens of texts; None for images, or where there is none."""
         return self.inputs_taken.tokenizer
+
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        """Give the values of files that became 0 and 255; None where pixels were that already."""
+        return self.inputs_taken.value_range
+
+    @property
+    def channel_names(self) -> list[str] | None:
+        """Give the names of the channels; None where they are not known."""
+        return self.inputs_taken.channel_names
 
     # ------------------------------------------------------------- the path, nothing masked
 
@@ -122,7 +139,13 @@ class BackboneModel(TrainedModel):
         of_arrays = dict.fromkeys(self.inputs_taken.array_signatures, answer)
         return {"serving_default": answer, **of_arrays, "embed": ("embedding",)}
 
-    def sheets(self, images: Any, truth: Any = None, scale: int = 1) -> dict[str, np.ndarray]:
+    def sheets(
+        self,
+        images: Any,
+        truth: Any = None,
+        scale: int = 1,
+        shown_channels: Sequence[int] | None = None,
+    ) -> dict[str, np.ndarray]:
         """Lay out pictures of what the model makes of images, by name; here there are none.
 
         `callbacks.Watch` shows all of them, a report the first.
@@ -131,6 +154,8 @@ class BackboneModel(TrainedModel):
             images: array (N, H, W, C), uint8 or float 0–255; as many as to look at.
             truth: what `fit` takes beside them, where the model shows it; or None.
             scale: enlargement, a whole number of pixels for each.
+            shown_channels: numbers of the channels to show as red, green and blue, or of one as
+                gray; the first three if None, or the first of one or two.
 
         Returns:
             uint8 arrays (height, width, 1 or 3).
@@ -166,10 +191,13 @@ class BackboneModel(TrainedModel):
             arguments: of `fit`, by name.
 
         Raises:
-            ValueError: for tokens that the backbone does not know.
+            ValueError: for tokens that the backbone does not know, or images of another range of
+                values, or of other channels, than the model's.
         """
         taken = self.inputs_taken
         taken.before_fit(arguments["x"])
+        for name in ("x", "validation_data"):
+            taken.check_origin(arguments[name], name)
         arguments["x"] = taken.as_inputs(arguments["x"])
         for name in ("y", "sample_weight"):
             arguments[name] = as_array(arguments[name])
@@ -251,6 +279,7 @@ class BackboneModel(TrainedModel):
     def _checked(self, data: Any) -> Any:
         """Return inputs as they are computed with, if they are such."""
         data = self.inputs_taken.as_inputs(data)
+        self.inputs_taken.check_origin(data, self.inputs_taken.name)
         self.inputs_taken.check(data, self.inputs_taken.name)
         return data
 
@@ -265,6 +294,66 @@ class BackboneModel(TrainedModel):
             **self.inputs_taken.config,
             "frozen_parts": frozen_parts(self),
         }
+
+    @classmethod
+    def from_preset(cls, name: str | os.PathLike[str]) -> Self:
+        """Read a model that `save`, `save_to_preset` or `push_to_hub` wrote.
+
+        Args:
+            name: a ".keras" file, a directory, or "hf://owner/name" on the Hugging Face hub.
+
+        Raises:
+            FileNotFoundError: if there is nothing of that name.
+            ValueError: for a file that is damaged, or holds a model of another class.
+            OSError: for a hub that cannot be reached.
+        """
+        from keras_simmim import pretrained
+
+        return pretrained.load(os.fspath(name), kind=cls)
+
+    def save_to_preset(self, directory: str | os.PathLike[str]) -> None:
+        """Write architecture, compilation and weights to a directory that `from_preset` reads.
+
+        Raises:
+            ValueError: for a directory that holds anything but such a preset.
+        """
+        from keras_simmim import pretrained
+
+        pretrained.save(self, directory)
+
+    def push_to_hub(
+        self,
+        name: str,
+        run: str | os.PathLike[str] | None = None,
+        card: Mapping[str, Any] | None = None,
+        private: bool = False,
+    ) -> str:
+        """Upload the model to the Hugging Face hub, with a model card.
+
+        `from_preset("hf://owner/name")` reads it back. The card says what the model is, its
+        recipe, and the code that loads it. Needs `pip install "keras-simmim[hub]"` and a token,
+        by `hf auth login` or in HF_TOKEN.
+
+        Args:
+            name: "owner/name"; the repository is made if there is none, else written over.
+            run: folder of the run that made the model: its settings, results and versions go into
+                the card, but for values that hold paths.
+            card: more to say there, by title; say at least "data" and "license".
+            private: whether a new repository is seen by its owner alone.
+
+        Returns:
+            The address of its page.
+
+        Raises:
+            ValueError: for a name of another form, or a damaged folder of a run.
+            FileNotFoundError: for a run that is not there.
+            ImportError: where huggingface_hub is not installed.
+            PermissionError: where there is no token.
+            ConnectionError: where the hub does not take the model.
+        """
+        from keras_simmim import pretrained
+
+        return pretrained.push(self, name, run, card, private)
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> Self:

@@ -52,7 +52,8 @@ class FasterRCNN(ObjectDetector):
         seed: of the samples and the augmentation, which are functions of (seed, step).
         mean: of the pixels per channel, in 0–255 units; ImageNet's if None.
         std: standard deviation of the pixels per channel, likewise.
-        **kwargs: passed to `keras.Model`; and `neck_width`, see `ObjectDetector`.
+        **kwargs: passed to `keras.Model`; and the options of `ObjectDetector`, such as
+            `neck_width`.
 
     Raises:
         ValueError: for arguments out of range.

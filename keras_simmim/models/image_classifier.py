@@ -34,7 +34,8 @@ class ImageClassifier(Classifier):
         pooling: "mean" or "attention" over positions; see `ClassificationHead`.
         recipe: "auto", a `FineTuningRecipe`, or None.
         rand_augment: see `Augmentation`; this and the next four are the recipe's if None, and 0
-            without one.
+            without one. Images of other than one or three channels have none of the recipe's, and
+            no `color_jitter`.
         erasing: see `Augmentation`.
         mixup: see `Augmentation`.
         cutmix: see `Augmentation`.
@@ -43,7 +44,8 @@ class ImageClassifier(Classifier):
         mean: of the pixels per channel, in 0–255 units; ImageNet's if None.
         std: standard deviation of the pixels per channel, likewise.
         color_jitter: see `Augmentation`; the recipe's if None, and 0 without one.
-        **kwargs: passed to `keras.Model`.
+        **kwargs: passed to `keras.Model`; and `value_range` and `channel_names`, see
+            `BackboneModel`, which `fit` takes from its data set if they are None.
 
     Raises:
         ValueError: for arguments out of range.
@@ -113,7 +115,10 @@ class ImageClassifier(Classifier):
             "cutmix": cutmix,
             "label_smoothing": label_smoothing,
         }
-        the_recipes = {} if constants is None else constants.batch_augmentation
+        the_recipes = {} if constants is None else dict(constants.batch_augmentation)
+        if backbone.image_shape[-1] not in (1, 3):
+            # There are no colors to change.
+            the_recipes |= {"color_jitter": 0.0, "rand_augment": 0.0}
         self.augmentations = {
             name: the_recipes.get(name, 0.0) if value is None else value
             for name, value in wanted.items()

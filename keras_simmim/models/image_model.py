@@ -14,7 +14,8 @@ class ImageModel(BackboneModel):
         mean: of the pixels per channel, in 0–255 units; ImageNet's if None (for a number of
             channels other than 3, the average of its three).
         std: standard deviation of the pixels per channel, likewise.
-        **kwargs: passed to `keras.Model`.
+        **kwargs: passed to `keras.Model`; and `value_range` and `channel_names`, see
+            `BackboneModel`, which `fit` takes from its data set if they are None.
 
     Raises:
         ValueError: for a mean or std that does not fit the channels.

@@ -46,7 +46,8 @@ class ImageSegmenter(DenseModel):
         seed: of the augmentation, which is a function of (seed, step).
         mean: of the pixels per channel, in 0–255 units; ImageNet's if None.
         std: standard deviation of the pixels per channel, likewise.
-        **kwargs: passed to `keras.Model`; and `neck_width`, see `DenseModel`.
+        **kwargs: passed to `keras.Model`; `neck_width`, see `DenseModel`; and `value_range` and
+            `channel_names`, see `BackboneModel`, which `fit` takes from its data set if None.
 
     Raises:
         ValueError: for arguments out of range.
@@ -211,9 +212,16 @@ class ImageSegmenter(DenseModel):
 
         return np.asarray(self.embedder.of_pixels(classes, as_array(images), batch_size))
 
-    def sheets(self, images: Any, truth: Any = None, scale: int = 1) -> dict[str, np.ndarray]:
+    def sheets(
+        self,
+        images: Any,
+        truth: Any = None,
+        scale: int = 1,
+        shown_channels: Sequence[int] | None = None,
+    ) -> dict[str, np.ndarray]:
         """Lay out the "segmentation" of images; see `ks.evaluation.segmentation_sheet`."""
-        return {"segmentation": segmentation_sheet(self, images, truth, scale)}
+        sheet = segmentation_sheet(self, images, truth, scale, shown_channels=shown_channels)
+        return {"segmentation": sheet}
 
     # ------------------------------------------------------------------- training
 

@@ -44,8 +44,9 @@ class ObjectDetector(DenseModel):
         score_threshold: score that a box must exceed, 0–1.
         iou_threshold: IoU above which the worse box of a class goes, 0–1.
         seed: of all that is drawn in training, which is a function of (seed, step).
-        **options: `mean` and `std` of `BackboneModel`, `neck_width`, the channels of all levels,
-            128 if not given, and what `keras.Model` takes.
+        **options: `mean`, `std`, `value_range` and `channel_names` of `BackboneModel`,
+            `neck_width`, the channels of all levels, 128 if not given; and what `keras.Model`
+            takes.
 
     Raises:
         ValueError: for arguments out of range.
@@ -247,9 +248,16 @@ class ObjectDetector(DenseModel):
             {name: found[name][image][rows] for name in _FOUND} for image, rows in enumerate(kept)
         ]
 
-    def sheets(self, images: Any, truth: Any = None, scale: int = 1) -> dict[str, np.ndarray]:
+    def sheets(
+        self,
+        images: Any,
+        truth: Any = None,
+        scale: int = 1,
+        shown_channels: Sequence[int] | None = None,
+    ) -> dict[str, np.ndarray]:
         """Lay out the "detection" of objects in images; see `ks.evaluation.detection_sheet`."""
-        return {"detection": detection_sheet(self, images, truth, scale=scale)}
+        options: Any = {"scale": scale, "shown_channels": shown_channels}
+        return {"detection": detection_sheet(self, images, truth, **options)}
 
     # ------------------------------------------------------------------- training
 

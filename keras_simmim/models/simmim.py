@@ -14,6 +14,7 @@ from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.evaluation.embedding_statistics import embedding_statistics
 from keras_simmim.evaluation.reconstruction import reconstruction
 from keras_simmim.evaluation.reconstruction_sheet import mask_sheet, sheet_of
+from keras_simmim.evaluation.rgb_pictures import chosen_channels
 from keras_simmim.heads import (
     ClassificationHead,
     ReconstructionHead,
@@ -81,7 +82,8 @@ class SimMIM(BackboneModel):
             as they come, or for batches of crops (B, c, H, W, C) as `ks.data` gives them.
         tokenizer: of texts, a `ks.data.Tokenizer` or any function from a text to a list of ids;
             `fit` takes that of its `ks.data.texts` if None.
-        **kwargs: passed to `keras.Model`.
+        **kwargs: passed to `keras.Model`; and `value_range` and `channel_names`, see
+            `BackboneModel`, which `fit` takes from its data set if they are None.
 
     Raises:
         ValueError: for arguments out of range, or a combination that cannot learn.
@@ -392,12 +394,16 @@ class SimMIM(BackboneModel):
         y = _labels_beside(x, y, kwargs.get("sample_weight"))
         return super().evaluate(x, y, *args, **kwargs)
 
-    def reconstruct(self, images: Any, step: int = 0) -> dict[str, np.ndarray]:
+    def reconstruct(
+        self, images: Any, step: int = 0, shown_channels: Sequence[int] | None = None
+    ) -> dict[str, np.ndarray]:
         """Show what the model sees and fills in.
 
         Args:
             images: array (N, H, W, C), uint8 or float 0–255; as many as to look at.
             step: the masks' step; another step gives other masks.
+            shown_channels: numbers of the channels to return, one to three; all if None. Of two, a
+                third of zeros makes a color.
 
         Returns:
             Arrays to look at, uint8 (N, H, W, C): "original"; "masked", the image without what
@@ -406,19 +412,30 @@ class SimMIM(BackboneModel):
             blocks that lost something. With V > 1 views, all but "original" are (N, V, …).
 
         Raises:
-            ValueError: for a model without a reconstruction head, or one of tokens.
+            ValueError: for a model without a reconstruction head, one of tokens, or channels that
+                there are not.
         """
         if self.backbone.takes_tokens:
             raise ValueError("reconstruct shows images, and this model is one of tokens.")
-        return reconstruction(self, images, step)
+        pictures = reconstruction(self, images, step)
+        if shown_channels is not None:
+            for name in ("original", "masked", "reconstruction"):
+                pictures[name] = chosen_channels(pictures[name], shown_channels)
+        return pictures
 
-    def sheets(self, images: Any, truth: Any = None, scale: int = 1) -> dict[str, np.ndarray]:
+    def sheets(
+        self,
+        images: Any,
+        truth: Any = None,
+        scale: int = 1,
+        shown_channels: Sequence[int] | None = None,
+    ) -> dict[str, np.ndarray]:
         """Lay out "reconstructions" and "masks" of images; see `BackboneModel.sheets`."""
         if not self.reconstructs or self.backbone.takes_tokens:
             return {}
         pictures = self.reconstruct(images)
         return {
-            "reconstructions": sheet_of(pictures, scale),
+            "reconstructions": sheet_of(pictures, scale, shown_channels),
             "masks": mask_sheet(pictures["mask"], scale),
         }
 
@@ -453,7 +470,7 @@ class SimMIM(BackboneModel):
         }
 
     @classmethod
-    def from_preset(cls, name: str, **arguments: Any) -> "SimMIM":
+    def from_preset(cls, name: str, **arguments: Any) -> "SimMIM":  # type: ignore[override]
         """Make a compiled model: a preset with new weights, or pretrained ones of a file.
 
         Args:
@@ -470,16 +487,6 @@ class SimMIM(BackboneModel):
         from keras_simmim.pretrained import presets
 
         return presets.from_preset(name, **arguments)
-
-    def save_to_preset(self, directory: str) -> None:
-        """Write architecture, compilation and weights to a directory that `from_preset` reads.
-
-        Raises:
-            ValueError: for a directory that holds anything but such a preset.
-        """
-        from keras_simmim.pretrained import preset_directory
-
-        preset_directory.save(self, directory)
 
 
 def _labels_beside(x: Any, y: Any, sample_weight: Any) -> Any:

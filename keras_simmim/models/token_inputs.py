@@ -21,9 +21,11 @@ class TokenInputs:
         mean: None, as tokens have none.
         std: likewise.
         tokenizer: a `ks.data.Tokenizer`, any function from a text to a list of ids, or None.
+        value_range: None, as tokens have none.
+        channel_names: likewise.
 
     Raises:
-        ValueError: for a mean or std, or a tokenizer that is none.
+        ValueError: for a mean, std, range or names of channels, or a tokenizer that is none.
     """
 
     # Of the symbolic inputs of functional models.
@@ -32,11 +34,21 @@ class TokenInputs:
     # Of a served model, where none takes files.
     array_signatures = ()
 
-    def __init__(self, backbone: Any, mean: Any, std: Any, tokenizer: Any) -> None:
-        for argument, value in (("mean", mean), ("std", std)):
+    def __init__(
+        self,
+        backbone: Any,
+        mean: Any,
+        std: Any,
+        tokenizer: Any,
+        value_range: Any = None,
+        channel_names: Any = None,
+    ) -> None:
+        given = {"mean": mean, "std": std}
+        given |= {"value_range": value_range, "channel_names": channel_names}
+        for argument, value in given.items():
             if value is not None:
                 raise ValueError(f"{argument} must be None for tokens, got {value!r}.")
-        self.mean = self.std = None
+        self.mean = self.std = self.value_range = self.channel_names = None
         self.shape = backbone.example_shape
         self.sizes = tuple(backbone.fields.values())
         self.tokenizer: Any = None
@@ -124,6 +136,9 @@ class TokenInputs:
             for batch in data.take(1).as_numpy_iterator():
                 tokens = batch[0] if isinstance(batch, tuple) else batch
                 check_tokens(tokens, self.sizes, self.shape, f"the first batch of {name}")
+
+    def check_origin(self, data: Any, name: str) -> None:
+        """Look at nothing: what the data set says of its tokens is their own numbers."""
 
     def before_fit(self, data: Any) -> None:
         """Take the tokenizer of a data set, if the model has none."""

@@ -3,8 +3,10 @@
 import pathlib
 from typing import Any
 
+from keras_simmim.models.backbone_model import BackboneModel
 from keras_simmim.models.simmim import SimMIM
 from keras_simmim.pretrained import preset_directory
+from keras_simmim.pretrained.hub import push
 from keras_simmim.pretrained.hugging_face import from_hugging_face
 from keras_simmim.pretrained.hugging_face_files import download, read_directory, read_json
 from keras_simmim.pretrained.official import from_official
@@ -12,26 +14,31 @@ from keras_simmim.pretrained.preset_directory import save
 from keras_simmim.pretrained.pth import read_pth
 from keras_simmim.training.keras_file import read_keras
 
-__all__ = ["load", "save"]
+__all__ = ["load", "push", "save"]
 
 
-def load(address: str, image_shape: tuple[int, int, int] | None = None) -> SimMIM:
+def load(
+    address: str,
+    image_shape: tuple[int, int, int] | None = None,
+    kind: type[BackboneModel] = SimMIM,
+) -> Any:
     """Read pretrained weights; nothing in them is executed, and no file outside of them is read.
 
     Args:
-        address: an official ".pth" file; a ".keras" file; a directory, by
-            `SimMIM.save_to_preset` or in Hugging Face's format; or "hf://owner/name".
+        address: a ".keras" file; a directory, by `save_to_preset`; "hf://owner/name"; and for a
+            `SimMIM` an official ".pth" file, or Hugging Face's format.
         image_shape: (H, W, C) of the images to pretrain on, in pixels, to which positions are
             interpolated; the file's if None.
+        kind: of the model that is expected.
 
     Raises:
         FileNotFoundError: if there is nothing at the address.
-        ValueError: for a file that is damaged, or does not fit.
+        ValueError: for a file that is damaged, does not fit, or holds a model of another kind.
         OSError: for a hub that cannot be reached.
         ImportError: for a format that needs a package which is not installed.
     """
     try:
-        return _load(address, image_shape)
+        return _load(address, image_shape, kind)
     except (OSError, ImportError):
         raise
     except Exception as error:
@@ -42,23 +49,37 @@ def load(address: str, image_shape: tuple[int, int, int] | None = None) -> SimMI
         raise ValueError(f"{address} cannot be read: {type(error).__name__}: {reason}") from error
 
 
-def _load(address: str, image_shape: tuple[int, int, int] | None) -> SimMIM:
-    if address.endswith(".pth"):
+def _load(
+    address: str, image_shape: tuple[int, int, int] | None, kind: type[BackboneModel]
+) -> BackboneModel:
+    if address.endswith(".keras"):
+        return _as_expected(read_keras(address), image_shape, kind, address)
+    if kind is SimMIM and address.endswith(".pth"):
         arrays, metadata = read_pth(address)
         return from_official(arrays, metadata, address, image_shape)
-    if address.endswith(".keras"):
-        model = read_keras(address)
-        if not isinstance(model, SimMIM):
-            raise ValueError(f"{address} holds no SimMIM, but a {type(model).__name__}.")
-        return _of_shape(model, image_shape, address)
     directory = download(address) if address.startswith("hf://") else pathlib.Path(address)
     if (directory / preset_directory.CONFIG).exists():
-        return _of_shape(preset_directory.read(directory), image_shape, address)
+        return _as_expected(preset_directory.read(directory), image_shape, kind, address)
+    if kind is not SimMIM:
+        raise ValueError(
+            f"{address} must be a .keras file or hold {preset_directory.CONFIG}, by "
+            f"save_to_preset; ks.models.{kind.__name__}.from_pretrained takes other weights."
+        )
     arrays, config = read_directory(directory)
     return from_hugging_face(arrays, config, address, image_shape, **_normalization(directory))
 
 
-def _of_shape(model: SimMIM, image_shape: tuple[int, int, int] | None, address: str) -> SimMIM:
+def _as_expected(
+    model: Any,
+    image_shape: tuple[int, int, int] | None,
+    kind: type[BackboneModel],
+    address: str,
+) -> BackboneModel:
+    if not isinstance(model, kind):
+        raise ValueError(
+            f"{address} holds no {kind.__name__}, but a {type(model).__name__}: read it by "
+            f"{type(model).__name__}.from_preset."
+        )
     if image_shape is not None and tuple(image_shape) != model.backbone.image_shape:
         raise ValueError(
             f"{address} was saved for image_shape={model.backbone.image_shape}, got "

@@ -6,12 +6,12 @@ import pathlib
 
 import keras
 
-from keras_simmim.models.simmim import SimMIM
+from keras_simmim.models.backbone_model import BackboneModel
 
 CONFIG, WEIGHTS = "simmim.json", "model.weights.h5"
 
 
-def save(model: SimMIM, directory: str | os.PathLike) -> None:
+def save(model: BackboneModel, directory: str | os.PathLike) -> None:
     """Write a model to a directory, over a preset that is there.
 
     Raises:
@@ -40,7 +40,7 @@ def save(model: SimMIM, directory: str | os.PathLike) -> None:
     (directory / CONFIG).write_text(text, encoding="utf-8")
 
 
-def read(directory: pathlib.Path) -> SimMIM:
+def read(directory: pathlib.Path) -> BackboneModel:
     """Read the model of a directory that `save` wrote.
 
     Raises:
@@ -49,8 +49,8 @@ def read(directory: pathlib.Path) -> SimMIM:
     try:
         config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
         model = keras.saving.deserialize_keras_object(config)
-        if not isinstance(model, SimMIM):
-            raise ValueError(f"{CONFIG} describes no SimMIM, but a {type(model).__name__}.")
+        if not isinstance(model, BackboneModel):
+            raise ValueError(f"{CONFIG} describes no model, but a {type(model).__name__}.")
         model.load_weights(directory / WEIGHTS)
     except Exception as error:
         # Keras and HDF5 raise a dozen kinds for what is damaged.

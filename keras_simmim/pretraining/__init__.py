@@ -2,7 +2,6 @@
 
 images   arrays, folders, data sets of TFDS or of tf.data, opened as one kind of thing
 choices  patches, width, depth, objectives, rate and length, by the number of images
-small_copies  of large files, which are read faster
 run      the folder of a run: what is written there, and how it goes on
 """
 

@@ -1,6 +1,7 @@
 """Arrays, folders, names of TFDS and data sets of tf.data, opened as one kind of thing."""
 
 import dataclasses
+import functools
 import importlib.util
 import os
 from collections.abc import Callable
@@ -13,7 +14,6 @@ from keras import ops
 from keras_simmim import data as sources
 from keras_simmim.data.pipeline.origin import origin
 from keras_simmim.pretraining.choices import CROP_SCALE, Choice, choose, largest_side
-from keras_simmim.pretraining.small_copies import FACTOR, is_worth_it, small_copies
 from keras_simmim.training.crops import Crops
 
 # So many images say what all are like.
@@ -44,20 +44,15 @@ class Images:
     goes_on_within_epochs: bool = True
 
 
-def open_images(
-    data: Any,
-    image_size: Any = None,
-    seed: int = 0,
-    copies: str | os.PathLike[str] | None = None,
-) -> Images:
+def open_images(data: Any, image_size: Any = None, seed: int = 0) -> Images:
     """Open what `ks.pretrain` takes.
 
     Args:
-        data: an array (N, H, W, C) or (N, H, W) of 0–255; the path of a folder; "tfds:NAME"; or a
-            tf.data set of batches of images, with labels or without.
+        data: an array (N, H, W, C) or (N, H, W) of 0–255; the path of a folder; the path or the
+            pattern of tar shards or parquet files, or a list of paths; "tfds:NAME"; or a tf.data
+            set of batches of images, with labels or without.
         image_size: side or (height, width), in pixels; chosen if None. None for a tf.data set.
         seed: of order and crops.
-        copies: folder for small copies of large files; None reads the files themselves.
 
     Returns:
         The images.
@@ -79,14 +74,16 @@ def open_images(
         opened = _of_dataset(data, image_size)
     elif isinstance(data, str) and data.startswith("tfds:"):
         opened = _of_tfds(data.removeprefix("tfds:"), image_size, seed)
+    elif shards := _reader_of_shards(data):
+        opened = _of_shards(data, shards, image_size, seed)
     elif isinstance(data, str | os.PathLike):
-        opened = _of_folder(Path(data), image_size, seed, copies)
+        opened = _of_folder(Path(data), image_size, seed)
     elif hasattr(data, "shape") or isinstance(data, list):
         opened = _of_array(np.asarray(data), image_size, seed)
     else:
         raise TypeError(
-            "data must be an array of images, the path of a folder, 'tfds:NAME' or a "
-            f"tf.data.Dataset, got {type(data).__name__}."
+            "data must be an array of images, the path of a folder, of tars or of parquet files, "
+            f"'tfds:NAME' or a tf.data.Dataset, got {type(data).__name__}."
         )
     if opened.count is not None and opened.count < 2:
         raise ValueError(f"data must hold at least 2 images, got {opened.count}.")
@@ -125,29 +122,53 @@ def _of_array(images: np.ndarray, image_size: Any, seed: int) -> Images:
     return Images(_described(images), len(images), _first(plain), choice, batches)
 
 
-def _of_folder(
-    path: Path, image_size: Any, seed: int, copies: str | os.PathLike[str] | None
-) -> Images:
-    name = str(path)
+def _of_folder(path: Path, image_size: Any, seed: int) -> Images:
     found = sources.image_folder(path, 8, labels=None, training=False)
     choice = choose(found.image_count)
     paths = found.file_paths
-    usual = _usual_side(paths)
-    side = min(usual, largest_side(len(paths)))
-    size = _pair(image_size) or choice.fitting((side, side))
-    if copies is not None and is_worth_it(usual, FACTOR * max(size)):
-        path = small_copies(paths, path, Path(copies), FACTOR * max(size))
-        paths = sources.image_folder(path, 8, labels=None, training=False).file_paths
+    size = _pair(image_size) or choice.fitting(_usual_size(paths, largest_side(len(paths))))
 
     def batches(epoch: int, first: int, batch_size: int, crops: int) -> Any:
         return sources.image_folder(
-            path, size, batch_size, labels=None, seed=seed, **_going_on(epoch, first, crops)
+            path,
+            size,
+            batch_size,
+            labels=None,
+            seed=seed,
+            cache="auto",
+            **_going_on(epoch, first, crops),
         )
 
     plain = sources.image_folder(
         path, size, _SAMPLE, labels=None, training=False, limit=_SAMPLE, seed=seed
     )
-    return Images(name, len(paths), _first(plain), choice, batches)
+    return Images(str(path), len(paths), _first(plain), choice, batches)
+
+
+def _reader_of_shards(data: Any) -> Callable[..., Any] | None:
+    """Return what reads the tars or parquet files that are named; None for anything else."""
+    named = data if isinstance(data, list) and data else [data]
+    if not all(isinstance(each, str | os.PathLike) for each in named):
+        return None
+    endings = {Path(each).suffix for each in named}
+    if endings == {".tar"}:
+        return functools.partial(sources.from_webdataset, label=None)
+    return sources.from_parquet if endings == {".parquet"} else None
+
+
+def _of_shards(data: Any, read: Callable[..., Any], image_size: Any, seed: int) -> Images:
+    found = read(data, 8, training=False)
+    choice = choose(found.image_count)
+    side = largest_side(found.image_count)
+    size = _pair(image_size) or choice.fitting((side, side))
+
+    def batches(epoch: int, first: int, batch_size: int, crops: int) -> Any:
+        place = _going_on(epoch, first, crops)
+        return read(data, size, batch_size, seed=seed, cache="auto", **place)
+
+    plain = read(data, size, _SAMPLE, training=False, limit=_SAMPLE, seed=seed)
+    name = ", ".join(map(os.fsdecode, data)) if isinstance(data, list) else os.fsdecode(data)
+    return Images(name, found.image_count, _first(plain), choice, batches)
 
 
 def _of_tfds(name: str, image_size: Any, seed: int) -> Images:
@@ -227,8 +248,8 @@ def _described(images: np.ndarray) -> str:
     return f"an array {images.shape} of {images.dtype}"
 
 
-def _usual_side(paths: list[str]) -> int:
-    """Return the usual length of the files' shorter sides."""
+def _usual_size(paths: list[str], largest: int) -> tuple[int, int]:
+    """Return the side of squares as large as the files usually are, but not above a largest."""
     from PIL import Image
 
     sides = []
@@ -239,4 +260,5 @@ def _usual_side(paths: list[str]) -> int:
         except OSError:
             # Reported when it is read.
             continue
-    return int(np.median(sides)) if sides else largest_side(len(paths))
+    side = int(min(np.median(sides), largest)) if sides else largest
+    return side, side

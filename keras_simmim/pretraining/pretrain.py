@@ -1,7 +1,6 @@
 """One call: images in, a pretrained network out."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -30,7 +29,6 @@ def pretrain(
     save_every: int | None = 500,
     seed: int = 0,
     distribute: bool = False,
-    copies: str | os.PathLike[str] | None = None,
 ) -> SimMIM:
     """Pretrain a network on images without labels, with everything chosen that is not given.
 
@@ -50,7 +48,9 @@ def pretrain(
 
     Args:
         data: an array (N, H, W, C) or (N, H, W) of 0–255; a folder of image files, of any sizes,
-            those that cannot be read left out; "tfds:NAME", of which "train" is taken; or a
+            those that cannot be read left out; tar shards or parquet files, named by a path, a
+            pattern such as "shards/*.tar" or a list, as `ks.data.from_webdataset` and
+            `from_parquet` take them; "tfds:NAME", of which "train" is taken; or a
             `tf.data.Dataset` of batches of images (B, H, W, C), with labels or without.
         epochs: passes over the images, at least 1; by the table if None.
         output: folder of the run, in which checkpoints, curves, pictures, the model and
@@ -67,9 +67,6 @@ def pretrain(
         seed: of weights, masks, order and crops.
         distribute: whether to train on all devices and with all processes that
             `ks.training.distribute` finds; a model that is given must then be made after it.
-        copies: folder for small copies of the files of a folder, which are made once if the files
-            are much larger than what is trained on: to decode a phone's photographs anew in every
-            epoch takes most of the time. None reads the files themselves.
 
     Returns:
         The trained model: `embed`, `reconstruct`, `ks.ImageClassifier.from_pretrained(model)`, …
@@ -108,12 +105,7 @@ def pretrain(
         raise ValueError(f"patch_size is for a new model, got patch_size={patch_size} and model.")
     if distribute:
         print(training.distribute())
-    if output is not None and isinstance(data, str | os.PathLike):
-        # Before copies are made of other images than the run's.
-        name = os.fspath(data)
-        name = name if name.startswith("tfds:") else str(Path(name))
-        Run.check(output, {"data": name}, ("data",))
-    images = open_images(data, image_size, seed, copies)
+    images = open_images(data, image_size, seed)
     epochs = images.choice.epochs if epochs is None else epochs
     size = images.choice.batch_size if batch_size is None else batch_size
     if batch_size is not None and hasattr(data, "element_spec"):
@@ -149,7 +141,7 @@ def _trained(
     """Train a new model, or go on with what the run's folder holds."""
     within = images.goes_on_within_epochs
     steps = epochs * -(-(images.count or 1_000_000) // batch_size)
-    shown = {
+    shown: dict[str, Any] = {
         "pictures": images.sample[:8],
         "candidates": images.sample[8:] if len(images.sample) > 8 else images.sample,
     }

@@ -34,8 +34,8 @@ _FILES = (
     "segmentation.png",
     "detection.png",
 )
-COPIES = "images"
-_FOLDERS = ("checkpoints", "logs", COPIES)
+_FOLDERS = ("checkpoints", "logs")
+PICTURE_SIDE = 128  # pixels: smaller pictures are enlarged as far as this
 
 
 class Run:
@@ -72,37 +72,21 @@ class Run:
     ) -> None:
         self.folder = Path(folder)
         record = self.folder / _RECORD
-        self.check(folder, settings, fixed)
+        # As they are written: tuples are lists.
+        now = json.loads(json.dumps(dict(settings), default=str))
+        begun = self.settings_of(folder) if self.checkpoints.exists() else {}
+        for name in fixed if begun else ():
+            if begun.get(name) != now[name]:
+                raise ValueError(
+                    f"{name}: the run in {self.folder} was begun with {begun.get(name)!r}, got "
+                    f"{now[name]!r}; choose another folder for another run."
+                )
         if processes.index() == 0:
             record_run(record, settings)
         # The record must be there before another process looks for it.
         processes.wait()
         self.settings = dict(settings)
         self.started = time.time()
-
-    @classmethod
-    def check(
-        cls, folder: str | os.PathLike[str], settings: Mapping[str, Any], fixed: Sequence[str]
-    ) -> None:
-        """Check that a folder's run, if there is one, was begun with the same settings.
-
-        Args:
-            folder: of the run.
-            settings: names and values.
-            fixed: names of those that must be the same.
-
-        Raises:
-            ValueError: if one is not.
-        """
-        begun = cls.settings_of(folder) if Path(folder, "checkpoints").exists() else {}
-        # As they are written: tuples are lists.
-        now = json.loads(json.dumps(dict(settings), default=str))
-        for name in fixed if begun else ():
-            if begun.get(name) != now[name]:
-                raise ValueError(
-                    f"{name}: the run in {folder} was begun with {begun.get(name)!r}, got "
-                    f"{now[name]!r}; choose another folder for another run."
-                )
 
     @staticmethod
     def settings_of(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -156,6 +140,7 @@ class Run:
         truth: Any = None,
         evaluators: Sequence[Any] = (),
         others: Sequence[keras.callbacks.Callback] = (),
+        shown_channels: Sequence[int] | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
         """Train a model, and write all there is to see of it.
@@ -171,6 +156,8 @@ class Run:
             truth: masks or boxes of the pictures, to show beside what the model finds.
             evaluators: for `callbacks.Evaluate`, every tenth epoch.
             others: further callbacks.
+            shown_channels: numbers of the channels that pictures show as red, green and blue, or of
+                one as gray; the first three if None, or the first of one or two.
             **arguments: of `fit`.
 
         Returns:
@@ -187,7 +174,8 @@ class Run:
         if is_metered:
             watched.append(callbacks.TensorBoard(folder / "logs", self.settings))
             if pictures is not None:
-                watched.append(callbacks.Watch(pictures, folder / "logs", 5, truth))
+                shown = callbacks.Watch(pictures, folder / "logs", 5, truth, shown_channels)
+                watched.append(shown)
             watched.append(callbacks.Progress(dataset))
         watched += [*others, losses, callbacks.Checkpoint(self.checkpoints, save_every)]
         images = dataset.meter.images if is_metered else 0
@@ -201,7 +189,7 @@ class Run:
             **arguments,
         )
         seconds = time.time() - started
-        self.keep(model, pictures, candidates, truth)
+        self.keep(model, pictures, candidates, truth, shown_channels)
         first, last = losses.first_and_last() if losses.losses else (None, None)
         return {
             "steps": len(losses.losses),
@@ -218,6 +206,7 @@ class Run:
         pictures: np.ndarray | None = None,
         candidates: np.ndarray | None = None,
         truth: Any = None,
+        shown_channels: Sequence[int] | None = None,
     ) -> None:
         """Write a trained model, and pictures of what it learned; see `fit` for the arguments."""
         with written_once(self.folder) as place:
@@ -226,18 +215,26 @@ class Run:
                 model.save(place / f".{_MODEL}")
                 os.replace(place / f".{_MODEL}", place / _MODEL)
         if pictures is not None:
-            self._show(model, pictures, candidates, truth)
+            self._show(model, pictures, candidates, truth, shown_channels)
 
     def _show(
-        self, model: Any, pictures: np.ndarray, candidates: np.ndarray | None, truth: Any
+        self,
+        model: Any,
+        pictures: np.ndarray,
+        candidates: np.ndarray | None,
+        truth: Any,
+        shown_channels: Sequence[int] | None,
     ) -> None:
         """Write pictures of what was learned."""
-        sheets = dict(list(model.sheets(pictures, truth, scale=2).items())[:1])
+        scale = max(1, PICTURE_SIDE // pictures.shape[1])
+        # Models of one's own need not know of it.
+        shown = {} if shown_channels is None else {"shown_channels": shown_channels}
+        sheets = dict(list(model.sheets(pictures, truth, scale, **shown).items())[:1])
         if candidates is not None:
             vectors = model.embed(candidates)
             count = min(5, len(candidates))
             sheets["neighbors"] = neighbor_sheet(
-                pictures, model.embed(pictures), candidates, vectors, count, scale=2
+                pictures, model.embed(pictures), candidates, vectors, count, scale, **shown
             )
         for name, sheet in sheets.items() if processes.index() == 0 else ():
             keras.utils.save_img(self.folder / f"{name}.png", sheet, scale=False)

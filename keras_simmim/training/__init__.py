@@ -15,6 +15,7 @@ from keras_simmim.training.selective_adamw import SelectiveAdamW
 from keras_simmim.training.stopping import Stopped, stop_gently
 from keras_simmim.training.warmup_cosine import WarmupCosine
 from keras_simmim.training.warmup_milestones import WarmupMilestones
+from keras_simmim.training.written_once import written_once
 
 __all__ = [
     "Augmentation",
@@ -37,4 +38,5 @@ __all__ = [
     "resume",
     "stop_gently",
     "write_report",
+    "written_once",
 ]

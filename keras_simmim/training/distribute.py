@@ -1,9 +1,15 @@
 """One call for many devices, before a model is made."""
 
+import io
+import random
+import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import keras
+
 from keras_simmim.backend import distribution
+from keras_simmim.backend import processes as joined
 
 
 class Distribution(NamedTuple):
@@ -34,6 +40,17 @@ class Distribution(NamedTuple):
         own = f", this is process {self.index}" if self.processes > 1 else ""
         return f"{self.engine}: {len(self.devices)} device(s) in {self.processes} process(es){own}."
 
+    def tell(self) -> "Distribution":
+        """Print this in the first process, and let it alone print from here on.
+
+        Returns:
+            This distribution.
+        """
+        print(self, flush=True)
+        if self.index:
+            sys.stdout = io.StringIO()
+        return self
+
 
 def distribute(
     devices: int | Sequence[str] | None = None,
@@ -54,6 +71,9 @@ def distribute(
     - JAX: `keras.distribution.DataParallel` over all devices, also those of other processes, of
       which JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID tell.
     - torch: one process for each device, as `torchrun` starts them.
+
+    All processes draw the same first weights; `keras.utils.set_random_seed`, before or after, says
+    which.
 
     Args:
         devices: None for all accelerators, or all logical CPUs where there is none; how many; or
@@ -85,4 +105,15 @@ def distribute(
         raise ValueError(f"devices must be a list of names, got {devices!r}.")
     if not timeout > 0:
         raise ValueError(f"timeout must be above 0 seconds, got {timeout!r}.")
-    return Distribution(*distribution.start(devices, address, processes, index, timeout))
+    found = Distribution(*distribution.start(devices, address, processes, index, timeout))
+    _seed_alike()
+    return found
+
+
+def _seed_alike() -> None:
+    """Let all processes draw the same first weights, unless they were seeded alike before."""
+    before = random.getstate()
+    drawn = joined.gathered([random.randrange(2**31)])
+    random.setstate(before)
+    if any(each != drawn[0] for each in drawn):
+        keras.utils.set_random_seed(drawn[0][0])

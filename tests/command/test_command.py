@@ -15,7 +15,7 @@ import pytest
 import keras_simmim as ks
 from keras_simmim.command import arguments, doctor, main, start
 from keras_simmim.command.command_error import CommandError
-from keras_simmim.command.main import _on_one_line, _stopped
+from keras_simmim.command.invocation import _on_one_line, _stopped
 from keras_simmim.command.noise import _NOISE
 from keras_simmim.command.parser import new_parser
 

@@ -10,7 +10,6 @@ from PIL import Image
 
 import keras_simmim as ks
 from keras_simmim.command import main
-from keras_simmim.pretraining.small_copies import small_copies
 
 pytestmark = pytest.mark.long
 
@@ -136,17 +135,3 @@ def test_models_and_images_that_do_not_fit(folder, given, message, capsys):
         ks.SimMIM(backbone, ks.masking.SpatialMasking(), mask_on="pixels").save("two.keras")
     assert run(given) == 1
     assert message in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_large_images_are_copied_once(folder, capsys):
-    paths = [str(path) for path in sorted(Path("photos").rglob("*.jpg"))]
-    for _ in range(2):
-        small_copies(paths, Path("photos"), Path("copies"), 10)
-    assert capsys.readouterr().out.count("Small copies of 13 images") == 1
-    copies = {path.relative_to("copies").as_posix() for path in Path("copies").rglob("*.*")}
-    assert copies == {f"{path.removeprefix('photos/')}.jpg" for path in paths}
-    with Image.open("copies/dark/0 a.jpg.jpg") as flat, Image.open("copies/dark/1 a.jpg.jpg") as up:
-        assert (flat.size, up.size) == ((15, 10), (10, 15))
-        assert not up.getexif()
-    small_copies(paths[1:], Path("photos"), Path("copies"), 10)
-    assert not Path("copies/dark/0 a.jpg.jpg").exists()

@@ -162,7 +162,7 @@ def test_what_does_not_fit_is_named(make_model, images):
         anomaly_map(model, images, seed=-1)
 
 
-@pytest.mark.fast_on("torch")
+@pytest.mark.long
 def test_a_model_that_has_learned_sees_what_is_strange():
     # Stripes, all alike; one image has a blot.
     images = np.zeros((16, 16, 24, 3), "uint8")

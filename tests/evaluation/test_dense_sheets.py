@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_simmim.evaluation import detection_sheet, segmentation_sheet
+from keras_simmim.evaluation.lay_out import GAP
 from keras_simmim.evaluation.palette import palette
 from keras_simmim.evaluation.rgb_pictures import rgb_pictures
 
@@ -45,12 +46,17 @@ def test_masks_are_mixed_with_the_image():
     colors = np.array([[200, 0, 50], [0, 100, 255]])
     sheet = segmentation_sheet(Model(probabilities), images, masks, scale=2, colors=colors)
     assert sheet.dtype == "uint8"
-    assert sheet.shape == (3 * 2 * 2, 2 * 3 * 2, 3)
+    left = 6 * len("predicted") + GAP
+    assert sheet.shape == (3 * 4 + 2 * GAP, left + 2 * 6 + GAP, 3)
     gray, first, second = [100] * 3, [150, 50, 75], [50, 100, 177]
-    assert sheet[0, ::2].tolist() == [gray] * 6
-    assert sheet[4, ::2].tolist() == [first, second, gray] * 2
-    assert sheet[8, ::2].tolist() == [second] * 6
-    assert segmentation_sheet(Model(probabilities), images).shape == (4, 6, 3)
+    for image in (0, 1):
+        column = left + image * (6 + GAP)
+        truth, shown = sheet[4 + GAP, column : column + 6 : 2], sheet[-1, column : column + 6 : 2]
+        assert sheet[0, column : column + 6 : 2].tolist() == [gray] * 3
+        assert truth.tolist() == [first, second, gray]
+        assert shown.tolist() == [second] * 3
+    alone = segmentation_sheet(Model(probabilities), images)
+    assert alone.shape == (2 * 2 + GAP, left + 2 * 3 + GAP, 3)
     with pytest.raises(ValueError, match=r"colors must be \(2, 3\)"):
         segmentation_sheet(Model(probabilities), images, colors=colors[:1])
     with pytest.raises(ValueError, match=r"masks must be \(2, 2, 3\), got \(2, 3, 3\)"):
@@ -67,7 +73,7 @@ def test_boxes_are_drawn_on_their_edges():
     }
     sheet = detection_sheet(Model(found), images, truth, score=0.3)
     red, blue = palette(2)
-    true, predicted = sheet[:6], sheet[6:]
+    true, predicted = sheet[:6, -8:], sheet[6 + GAP :, -8:]
     # Columns 1 to 4 of rows 2 to 5, hollow.
     outline = np.zeros((6, 8), bool)
     outline[2:6, 1:5] = True
@@ -79,7 +85,7 @@ def test_boxes_are_drawn_on_their_edges():
     outline[1, 1:3] = False
     np.testing.assert_array_equal(predicted, outline[..., None] * blue)
     assert images.max() == 0
-    assert detection_sheet(Model(found), images, score=0.1, scale=3).shape == (18, 24, 3)
+    assert detection_sheet(Model(found), images, score=0.1, scale=3).shape == (18, 34 + 24, 3)
     with pytest.raises(ValueError, match="truth must be of 1 images, got 2"):
         detection_sheet(Model(found), images, {key: truth[key].repeat(2, 0) for key in truth})
 
@@ -88,5 +94,5 @@ def test_ignored_boxes_are_gray():
     truth = {"boxes": np.array([[[0, 0, 2, 2.0]]]), "labels": np.array([[-2]])}
     found = {"boxes": [[]], "scores": [[]], "labels": np.zeros((1, 0), int)}
     sheet = detection_sheet(Model(found), np.zeros((1, 4, 4, 1)), truth)
-    assert sheet[0, 0].tolist() == [128] * 3
-    assert sheet[4:].max() == 0
+    assert sheet[0, -4].tolist() == [128] * 3
+    assert sheet[4 + GAP :, -4:].max() == 0

@@ -59,10 +59,11 @@ def test_the_sheet_shows_the_nearest_first():
     images = np.stack([np.full((2, 8, 1), value, "uint8") for value in (10, 20, 30)])
     embeddings = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.2]])
     sheet = neighbor_sheet(images[:1], embeddings[:1], images, embeddings, neighbors=3)
-    assert sheet.shape == (2, 8 + 1 + 3 * 8, 1)
-    np.testing.assert_array_equal(sheet[0, [0, 8, 9, 17, 25], 0], [10, 255, 10, 30, 20])
+    # A line of titles; a query, a gap of an eighth, three images, and 4 pixels between all these.
+    assert sheet.shape == (12 + 4 + 2, 8 + 1 + 3 * 8 + 4 * 4, 1)
+    np.testing.assert_array_equal(sheet[-1, [0, 8, 12, 17, 29, 41], 0], [10, 255, 255, 10, 30, 20])
     larger = neighbor_sheet(images[:1], embeddings[:1], images, embeddings, 1, scale=3)
-    assert larger.shape == (6, 3 * 17, 1)
+    assert larger.shape == (12 + 4 + 6, 3 * 17 + 2 * 4, 1)
     with pytest.raises(ValueError, match="neighbors must be from 1 to 3, got 4"):
         neighbor_sheet(images, embeddings, images, embeddings, neighbors=4)
     with pytest.raises(ValueError, match="1 for 3 queries"):

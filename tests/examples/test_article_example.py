@@ -55,16 +55,22 @@ def test_the_articles_job_learns_and_leaves_everything(folder, tmp_path, example
     assert any("kernel" in tag for tag in tags), "no histogram of weights"
 
 
+# Where the pictures begin, below the titles and behind the names of the rows.
+TOP, LEFT = 19 + 4, 96 + 4
+
+
 def test_the_picture_of_the_masks(tmp_path, example):
     generator = np.random.default_rng(0)
     keras.utils.save_img(tmp_path / "photo.png", generator.integers(0, 256, (150, 200, 3)))
     output = tmp_path / "deep" / "masks.png"
     example("masks.py", "--image", tmp_path / "photo.png", "--output", output)
     picture = np.asarray(keras.utils.load_img(output))
-    assert picture.shape == (18 + 3 * 144, 7 * 144, 3)
-    original, columns = picture[18 : 18 + 144, :144], picture[18:, 144:]
-    for column in np.split(columns, 6, axis=1):
-        changed = [(view != original).any(axis=-1).mean() for view in np.split(column, 3)]
+    assert picture.shape == (TOP + 3 * 148 - 4, LEFT + 7 * 148 - 4, 3)
+    tops, lefts = TOP + 148 * np.arange(3), LEFT + 148 * np.arange(7)
+    columns = [[picture[t : t + 144, left : left + 144] for t in tops] for left in lefts]
+    original = columns[0][0]
+    for column in columns[1:]:
+        changed = [(view != original).any(axis=-1).mean() for view in column]
         # At least the share of the round's blocks less what rounding leaves alone.
         assert changed == sorted(changed)
         assert 0.15 < changed[0] <= 0.27

@@ -51,7 +51,13 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name.endswith("visible") else pytest.param(name, marks=pytest.mark.long)
+        for name in MODELS
+    ],
+)
 def test_hidden_pixels_reach_nothing(name, tmp_path):
     backbone, masking, options = MODELS[name]()
     model = ks.SimMIM(backbone, masking, **options)

@@ -187,7 +187,7 @@ def test_pictures_of_every_round(semi_supervised, images):
             same = np.where(mask[:, view, ..., None], pictures["original"], pictures[name][:, view])
             np.testing.assert_allclose(same, pictures["original"], atol=1)
     sheet = ks.evaluation.reconstruction_sheet(model, images[:2], step=3)
-    assert sheet.shape == (5 * 16, 2 * 24, 3)
+    assert sheet.shape == (5 * 20 - 4, 76 + 2 * 28 - 4, 3)
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,16 @@
 """Models that come from a stand-in for the hub."""
 
-import hashlib
-import http.server
 import json
 import os
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
 import safetensors.numpy
 import torch
 import transformers
+from hub_stand_in import environment, hub_stand_in
 
 import keras_simmim as ks
 
@@ -57,55 +55,8 @@ def hub(tmp_path, request):
         del files["model.safetensors"]
     if getattr(request, "param", None) == "vit":
         files = {file.name: file.read_bytes() for file in small_vit(tmp_path / "vit").iterdir()}
-    commit = "0" * 40
-
-    class Hub(http.server.BaseHTTPRequestHandler):
-        def answer(self, body=True):
-            path = self.path.split("?")[0]
-            if path.startswith("/api/models/owner/name/revision/"):
-                siblings = [{"rfilename": name} for name in files]
-                content = json.dumps({"id": "owner/name", "sha": commit, "siblings": siblings})
-                content = content.encode()
-                kind = "application/json"
-            elif path.startswith("/api/models/owner/name/tree/"):
-                tree = [
-                    {"type": "file", "path": name, "size": len(value), "oid": "1"}
-                    for name, value in files.items()
-                ]
-                content, kind = json.dumps(tree).encode(), "application/json"
-            elif path.startswith("/owner/name/resolve/") and path.split("/", 5)[-1] in files:
-                content, kind = files[path.split("/", 5)[-1]], "application/octet-stream"
-            else:
-                self.send_response(404)
-                self.send_header("X-Error-Code", "RepoNotFound")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("X-Repo-Commit", commit)
-            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-            self.end_headers()
-            if body:
-                self.wfile.write(content)
-
-        def do_GET(self):
-            self.answer()
-
-        def do_HEAD(self):
-            self.answer(body=False)
-
-        def log_message(self, *arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with hub_stand_in(files) as address:
+        yield address
 
 
 FETCH = """
@@ -129,16 +80,10 @@ print(json.dumps(model.embed(np.arange(192, dtype="uint8").reshape(1, 8, 8, 3)).
 
 def fetch(address, endpoint, cache, script=FETCH):
     """Download in a process of its own: the hub's address is read when its client is imported."""
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": endpoint,
-        "HF_HOME": str(cache),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "no_proxy": "127.0.0.1",
-    }
     command = [sys.executable, "-c", script, address]
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
+    return subprocess.run(
+        command, env=environment(endpoint, cache, os.environ), capture_output=True, text=True
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,14 @@ import sys
 import keras
 
 
-def start(script, *arguments, kind="one"):
+def start(script, *arguments, kind="one", port=None):
     """Start the processes, one or two of them; their output is piped, as text."""
-    port = _free_port()
+    port = _free_port() if port is None else port
     count = 2 if kind == "processes" else 1
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path])}
+    # Without them JAX rounds so differently on two devices that learned masks swap blocks whose
+    # scores are all but equal: one of 20 steps hid another one.
+    environment.pop("JAX_DISABLE_MOST_OPTIMIZATIONS", None)
     command = [sys.executable, str(script), *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return [

@@ -8,7 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import keras_simmim as ks
-from keras_simmim.evaluation.reconstruction_sheet import mask_sheet
+from keras_simmim.evaluation.reconstruction_sheet import HIDDEN, VISIBLE, mask_sheet
 
 callbacks = ks.training.callbacks
 
@@ -90,9 +90,9 @@ def test_watch_writes_pictures_and_distributions_of_the_last_epoch(run):
     log = EventAccumulator(str(folder / "logs" / "train"), {"images": 0, "tensors": 0})
     log.Reload()
     (picture,) = log.Images("reconstructions")
-    assert (picture.step, picture.height, picture.width) == (2, 3 * 16, 2 * 24)
+    assert (picture.step, picture.height, picture.width) == (2, 3 * 20 - 4, 58 + 2 * 28 - 4)
     (picture,) = log.Images("masks")
-    assert (picture.step, picture.height, picture.width) == (2, 16, 2 * 24)
+    assert (picture.step, picture.height, picture.width) == (2, 16, 40 + 2 * 28 - 4)
     for tag in ("features/stem", "features/encoder", "features/views"):
         (event,) = log.Tensors(tag)
         assert event.step == 2
@@ -109,9 +109,10 @@ def test_watch_shows_every_view_and_every_stage(images):
     classifier = ks.heads.ClassificationHead(3)
     model = ks.SimMIM(backbone, masks, classifier=classifier, mask_on="pixels")
     sheet = mask_sheet(model.reconstruct(images[:3])["mask"])
-    assert (sheet.shape, sheet.dtype) == ((2 * 16, 3 * 24, 1), "uint8")
+    assert (sheet.shape, sheet.dtype) == ((2 * 20 - 4, 40 + 3 * 28 - 4, 1), "uint8")
     expected = model.reconstruct(images[:3])["mask"]
-    np.testing.assert_array_equal(sheet[16:, 24:48, 0], 255 * expected[1, 1])
+    shades = np.where(expected[1, 1], HIDDEN, VISIBLE)
+    np.testing.assert_array_equal(sheet[20:, 40 + 28 : 40 + 28 + 24, 0], shades)
     found = model.features_by_stage(keras.ops.convert_to_tensor(images[:3]))
     assert set(found) == {"stem", "encoder", "views", "aggregated"}
     assert tuple(found["views"].shape) == (3, 2, *backbone.feature_shape)

@@ -191,9 +191,25 @@ def test_a_long_curve_keeps_its_mean():
         (12345.6, "12,346"),
         (1.5e-4, "0.00015"),
         (2.5e-7, "2.5e-7"),
-        (3e6, "3e6"),
+        (999.96, "1,000"),
+        (9999.7, "10,000"),
+        (1034.2, "1,034"),
+        (123456, "123,456"),
+        (3e6, "3M"),
+        (1.25e9, "1.25B"),
+        (2e13, "2e13"),
         (-2, "-2"),
     ],
 )
-def test_numbers_are_short(value, text):
+def test_numbers_are_as_people_write_them(value, text):
     assert number(value) == text
+
+
+def test_results_are_written_out(tmp_path):
+    results = {"parameters": 1234567, "resumed": True, "rate": 2.5e-7, "image_shape": [96, 64, 3]}
+    (tmp_path / "summary.json").write_text(json.dumps(results))
+    (tmp_path / "epochs.csv").write_text("epoch,images_per_second\n1,1034.2\n")
+    text = " ".join(Page(write_report(tmp_path).read_text(encoding="utf-8")).texts)
+    assert [words in text for words in ("1,234,567", "True", "2.5e-7", "96, 64, 3")] == [True] * 4
+    assert "1,034 images per second" in text
+    assert "e+03" not in text

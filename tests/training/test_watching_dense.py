@@ -25,6 +25,7 @@ def detector(backbone):
     return ks.YOLO(backbone, 1, neck_width=4, head_width=4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("make", "name", "truth", "rows"),
     [(segmenter, "segmentation", MASKS, 3), (detector, "detection", BOXES, 2)],
@@ -45,15 +46,17 @@ def test_a_run_shows_truth_and_prediction(make, name, truth, rows, tmp_path):
     report = run.finish(told).read_text(encoding="utf-8")
 
     (sheet,) = model.sheets(images[:2], first).values()
-    assert sheet.shape == (rows * 16, 2 * 24, 3)
+    left = 58 if name == "segmentation" else 34  # pixels of the names "predicted" and "truth"
+    assert sheet.shape == (rows * 20 - 4, left + 2 * 28 - 4, 3)
     log = EventAccumulator(str(tmp_path / "run" / "logs" / "train"), {"images": 0, "tensors": 0})
     (picture,) = log.Reload().Images(name)
-    assert (picture.step, picture.height, picture.width) == (1, rows * 16, 2 * 24)
+    assert (picture.step, picture.height, picture.width) == (1, *sheet.shape[:2])
     assert {"features/stem", "features/encoder"} <= set(log.Tags()["tensors"])
     saved = keras.utils.load_img(tmp_path / "run" / f"{name}.png")
-    np.testing.assert_array_equal(np.asarray(saved)[::2, ::2], sheet)
+    enlarged = model.sheets(images[:2], first, scale=8)[name]
+    np.testing.assert_array_equal(np.asarray(saved), enlarged)
     assert f'<img alt="{name}.png"' in report
-    assert "First row:" in report
+    assert "the network" in report
     assert "mean IoU, before and after" in report
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_simmim.backend.chosen_devices import chosen_devices
 from keras_simmim.backend.jax import processes
+from keras_simmim.backend.meeting import meet
 from keras_simmim.backend.types import Shape
 
 
@@ -43,6 +44,9 @@ def start(
         count = int(os.environ.get("JAX_NUM_PROCESSES", 0)) or None if count is None else count
         if index is None and "JAX_PROCESS_ID" in os.environ:
             index = int(os.environ["JAX_PROCESS_ID"])
+        if address != "auto" and count is not None and index is not None:
+            # JAX itself would end the process.
+            meet(address, count, index, timeout)
         # Processes that compute on CPUs otherwise see themselves alone.
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
         # And what they tell each other gets mixed up between computations that run at once.

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from keras_simmim.backend.chosen_devices import chosen_devices
+from keras_simmim.backend.meeting import meet
 from keras_simmim.backend.tensorflow import processes
 
 
@@ -39,12 +40,19 @@ def start(
     for name, value in (("address", address), ("processes", count), ("index", index)):
         if value is not None:
             raise ValueError(f"{name} must be None on TensorFlow, which has TF_CONFIG: {value!r}.")
-    cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
+    told = json.loads(os.environ.get("TF_CONFIG", "{}"))
+    cluster = told.get("cluster", {})
     if sum(len(addresses) for addresses in cluster.values()) > 1:
         if devices is not None:
             raise ValueError(
                 f"devices must be None with the workers of TF_CONFIG, got {devices!r}."
             )
+        tasks = processes.workers(cluster)
+        own_task = (told["task"]["type"], int(told["task"]["index"]))
+        if own_task not in tasks:
+            raise ValueError(f"the task of TF_CONFIG must be one of {tasks}, got {own_task}.")
+        kind, number = tasks[0]
+        meet(cluster[kind][number], len(tasks), tasks.index(own_task), timeout)
         options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=timeout)
         strategy: Any = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     else:

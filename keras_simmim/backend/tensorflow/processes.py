@@ -9,14 +9,14 @@ import tensorflow as tf
 def count() -> int:
     """Return the number of processes that train together; 1 alone."""
     cluster = _cluster()
-    return len(_workers(cluster)) if cluster else 1
+    return len(workers(cluster)) if cluster else 1
 
 
 def index() -> int:
     """Return the number of this process among them, from 0."""
     resolver = tf.distribute.get_strategy().cluster_resolver
     cluster = _cluster()
-    return _workers(cluster).index((resolver.task_type, resolver.task_id)) if cluster else 0
+    return workers(cluster).index((resolver.task_type, resolver.task_id)) if cluster else 0
 
 
 def gathered(numbers: Sequence[int]) -> list[list[int]]:
@@ -38,13 +38,13 @@ def share_weights(variables: Sequence[Any]) -> None:
     """Do nothing: the strategy gives all workers the first values that worker 0 has."""
 
 
+def workers(cluster: dict[str, list[str]]) -> list[tuple[str, int]]:
+    """List the tasks of a cluster that compute, the chief first, as TensorFlow numbers them."""
+    kinds = ("chief", "worker")
+    return [(kind, number) for kind in kinds for number in range(len(cluster.get(kind, ())))]
+
+
 def _cluster() -> dict[str, list[str]]:
     """Return the addresses by the kind of a task, of a strategy of several workers."""
     resolver = tf.distribute.get_strategy().cluster_resolver
     return resolver.cluster_spec().as_dict() if resolver is not None else {}
-
-
-def _workers(cluster: dict[str, list[str]]) -> list[tuple[str, int]]:
-    """List the tasks that compute, the chief first, as TensorFlow numbers them."""
-    kinds = ("chief", "worker")
-    return [(kind, number) for kind in kinds for number in range(len(cluster.get(kind, ())))]

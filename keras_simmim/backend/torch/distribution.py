@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import distributed
 
+from keras_simmim.backend.meeting import meet
 from keras_simmim.backend.torch import processes
 
 
@@ -49,6 +50,11 @@ def start(
     if kind == "cuda":
         torch.cuda.set_device(local)
     if count > 1 and not distributed.is_initialized():
+        # torchrun has met the processes itself, at the same port.
+        if address is None and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+            address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        if address is not None:
+            meet(address, count, index, timeout)
         distributed.init_process_group(
             "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo",
             init_method="env://" if address is None else f"tcp://{address}",

@@ -1,5 +1,6 @@
 """A crop, given as one object or by the short arguments of the sources."""
 
+import math
 from typing import Any, TypeAlias, TypedDict
 
 from keras_simmim.data import arguments
@@ -66,6 +67,12 @@ def choose_crop(
             f"crop must be a CenterCrop or WholeImage if training=False, got {crop!r}."
         )
     return crop
+
+
+def needed_side(crop: Crop) -> int:
+    """Return the shorter side of an image, in pixels, from which on no crop has to be enlarged."""
+    smallest = crop.scale[0] if isinstance(crop, RandomCrop) else 1.0
+    return math.ceil(max(crop.shape) / math.sqrt(smallest))
 
 
 def _checked(given: CropArguments) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def batched(source: Source, plan: Plan) -> tf.data.Dataset:
         image = source.open_image(record)
         drawn = draw_crop(plan.crop, image.shape, seed)
         if plan.crops == 1:
-            pixels = apply_crop(drawn, image.part(drawn.box))
+            pixels = apply_crop(drawn, image.part(drawn.box, drawn.size))
         else:
             pixels = crop_repeatedly(image, plan.crop, plan.crops, seed)
         columns = (pixels, *source.targets.of_crop(record, image.shape, drawn))

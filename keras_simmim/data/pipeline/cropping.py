@@ -20,10 +20,10 @@ def crop_image(image: ReadableImage, crop: Crop, seed: tf.Tensor | None = None) 
         seed: int64 tensor (2,) that determines a random crop.
 
     Returns:
-        A uint8 tensor (height, width, channels) of the crop's shape.
+        A uint8 or float32 tensor (height, width, channels) of the crop's shape, as the image is.
     """
     drawn = draw_crop(crop, image.shape, seed)
-    return apply_crop(drawn, image.part(drawn.box))
+    return apply_crop(drawn, image.part(drawn.box, drawn.size))
 
 
 def crop_repeatedly(image: ReadableImage, crop: Crop, count: int, seed: tf.Tensor) -> tf.Tensor:
@@ -38,7 +38,7 @@ def crop_repeatedly(image: ReadableImage, crop: Crop, count: int, seed: tf.Tenso
         seed: int64 tensor (2,), the seed of the epoch and the position in it.
 
     Returns:
-        A uint8 tensor (count, height, width, channels).
+        A uint8 or float32 tensor (count, height, width, channels).
     """
     # No position reaches the next crop's numbers, and so no two crops of any images share a seed.
     offsets = [tf.constant([0, number * _POSITIONS], tf.int64) for number in range(count)]

@@ -2,42 +2,50 @@
 
 import contextlib
 import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_simmim.data.reading.formats import DEEP_RANGE
+from keras_simmim.data.tables.image_table import ImageTable
 
 LOGGER = logging.getLogger("keras_simmim")
+NAMED = 10_000  # files of a data set whose names are looked at
 LOOKED_AT = 8  # files of a data set, spread over it
 BITS = (8, 10, 12, 14)  # of sensors and of converters
 HEADER = 26  # bytes of a PNG up to its number of channels
 
 
-def warn_of_deep(
-    paths: Sequence[str], max_pixels: int, value_range: tuple[float, float] | None
-) -> None:
-    """Log that the range of the values of 16-bit files seems to be another, looking at a few.
+def warn_of_deep(table: ImageTable, max_pixels: int) -> None:
+    """Log that the range of the values of 16-bit PNGs seems to be another, looking at a few.
 
     Args:
-        paths: all files of the data set.
+        table: all images of the data set.
         max_pixels: most pixels that a file may have.
-        value_range: the range that was asked for, None if none was.
     """
-    deep = [path for path in paths if path.lower().endswith((".png", ".apng"))] or paths
-    places = np.linspace(0, len(deep) - 1, min(LOOKED_AT, len(deep))).astype(int)
-    looked_at = [deep[place] for place in places]
-    largest = {path: value for path in looked_at if (value := _largest(path, max_pixels)) >= 0}
-    if value_range is not None:
-        if not largest:
-            LOGGER.warning(
-                "value_range=%r is for 16-bit PNGs, and none of the %d files looked at is one.",
-                value_range,
-                len(looked_at),
-            )
-        return
+    named = _evenly(range(len(table)), NAMED)
+    deep = [place for place in named if table.name(place).lower().endswith((".png", ".apng"))]
+    largest = {}
+    for place in _evenly(deep or named, LOOKED_AT):
+        if (value := _largest(table, place, max_pixels)) >= 0:
+            largest[table.name(place)] = value
+    warn_of_dark(largest)
+
+
+def _evenly(places: Sequence[int], most: int) -> list[int]:
+    """Return so many of the places at most, spread over them."""
+    chosen = np.linspace(0, len(places) - 1, min(most, len(places))).astype(int)
+    return [places[number] for number in chosen]
+
+
+def warn_of_dark(largest: Mapping[str, int]) -> None:
+    """Log that 16-bit files will be dark, if they seem to hold fewer bits.
+
+    Args:
+        largest: values by the names of the files.
+    """
     path = max(largest, key=lambda name: largest[name], default="")
     value = largest.get(path, 0)
     if 0 < value < 2 ** BITS[-1]:
@@ -54,14 +62,23 @@ def warn_of_deep(
         )
 
 
-def _largest(path: str, max_pixels: int) -> int:
+def warn_of_shallow(value_range: Any, looked_at: int) -> None:
+    """Log that a range was asked for where there is nothing that it is for."""
+    LOGGER.warning(
+        "value_range=%r is for files of more than 8 bits, and none of the %d files looked at is "
+        "one.",
+        value_range,
+        looked_at,
+    )
+
+
+def _largest(table: ImageTable, place: int, max_pixels: int) -> int:
     """Return the largest value of a 16-bit PNG but for its alpha, and −1 for anything else."""
-    with contextlib.suppress(OSError, tf.errors.OpError):
-        with open(os.fsencode(path), "rb") as file:
-            head = file.read(HEADER)
+    with contextlib.suppress(OSError, ValueError, tf.errors.OpError):
+        contents = table.read(place)
+        head = contents[:HEADER]
         height, width = (int.from_bytes(head[start : start + 4], "big") for start in (16, 20))
         if head[:4] == b"\x89PNG" and head[24:25] == b"\x10" and height * width <= max_pixels:
-            contents = tf.io.read_file(os.fsencode(path))
             values = tf.io.decode_png(contents, dtype=tf.uint16).numpy()
             channels = values.shape[-1]
             return int(values[..., : channels - (channels % 2 == 0)].max())

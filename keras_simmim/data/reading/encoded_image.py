@@ -1,5 +1,6 @@
 """Encoded images to pixels: JPEG, PNG, GIF, BMP and WebP, told apart by their first bytes."""
 
+import functools
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -11,6 +12,8 @@ from keras_simmim.data.reading.formats import DEEP_RANGE, TOO_MANY, check, decod
 from keras_simmim.data.reading.headers import header, starts_with
 from keras_simmim.data.reading.orientation import displayed, displayed_shape, stored_box
 
+_ALL = 2**31 - 1  # pixels of a side, of which no image has more
+_LARGE = 2**20  # pixels of a box from which on it may be decoded smaller
 MAX_PIXELS = 2**30 // 6  # 178,956,970: half a GiB of color, and Pillow's limit
 
 
@@ -75,19 +78,38 @@ class EncodedImage(NamedTuple):
         )
         return cls(contents, channels, shape, is_plain, turn, decoded)
 
-    def part(self, box: tf.Tensor) -> tf.Tensor:
-        """Return the pixels in a box, uint8 (box height, box width, channels).
+    @classmethod
+    def of_pixels(cls, pixels: tf.Tensor, contents: tf.Tensor, channels: int) -> "EncodedImage":
+        """Return an image that was decoded elsewhere.
+
+        Args:
+            pixels: uint8 tensor (height, width, 3), as it is looked at.
+            contents: scalar string tensor, the bytes of the file, which is no JPEG.
+            channels: 1 for gray, 3 for color.
+        """
+        shape, turn = tf.shape(pixels)[:2], tf.constant(1)
+        return cls(contents, channels, shape, tf.constant(False), turn, pixels)
+
+    def part(self, box: tf.Tensor, size: tuple[int, int] | None = None) -> tf.Tensor:
+        """Return the pixels in a box, uint8 (height, width, channels).
+
+        A box of a JPEG of more than a million pixels is decoded at a half, a quarter or an eighth
+        of its size where `size` asks for so few pixels, as Pillow's `draft` does it.
 
         Args:
             box: int32 tensor `[top, left, height, width]` in the image as it is looked at.
+            size: height and width to which the pixels are resized; None for all of the box.
 
         Raises:
             tf.errors.InvalidArgumentError: if the file is damaged.
         """
+        least = _ALL if size is None else max(size)
         pixels = tf.cond(
             self.is_plain,
-            lambda: _decode_part(self.contents, box),
-            lambda: _turned_part(self.contents, self.decoded, box, self.shape, self.turn),
+            lambda: _decode_part(self.contents, box, least),
+            lambda: _turned_part(
+                self.contents, self.decoded, box, self.shape, self.turn, tf.constant(least)
+            ),
         )
         pixels = tf.ensure_shape(pixels, (None, None, 3))
         return _luma(pixels) if self.channels == 1 else pixels
@@ -114,10 +136,38 @@ def _jpeg_shape(contents: tf.Tensor, max_pixels: int | tf.Tensor) -> tf.Tensor:
         return tf.identity(shape)
 
 
-def _decode_part(contents: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
-    """Decode a box of a JPEG as it is stored, uint8 (box height, box width, 3)."""
+def _decode_part(contents: tf.Tensor, box: tf.Tensor, least: int | tf.Tensor) -> tf.Tensor:
+    """Decode a box of a JPEG as it is stored, with no side below `least` pixels for that alone.
+
+    Returns:
+        A uint8 tensor (height, width, 3), of the box's size or smaller.
+    """
+    return tf.cond(
+        box[2] * box[3] >= _LARGE,
+        lambda: _decode_reduced(contents, box, tf.convert_to_tensor(least)),
+        lambda: _decode_scaled(contents, box, 1),
+    )
+
+
+def _decode_scaled(contents: tf.Tensor, box: tf.Tensor, divisor: int) -> tf.Tensor:
+    """Decode a box of a JPEG, which counts pixels of the image divided by 1, 2, 4 or 8."""
     # The slower of the two transforms is Pillow's; the difference in time cannot be measured.
-    return tf.image.decode_and_crop_jpeg(contents, box, 3, dct_method="INTEGER_ACCURATE")
+    return tf.image.decode_and_crop_jpeg(
+        contents, box, 3, ratio=divisor, dct_method="INTEGER_ACCURATE"
+    )
+
+
+@apart(tf.TensorSpec((), tf.string), tf.TensorSpec((4,), tf.int32), tf.TensorSpec((), tf.int32))
+def _decode_reduced(contents: tf.Tensor, box: tf.Tensor, least: tf.Tensor) -> tf.Tensor:
+    """Decode a box of a JPEG, divided by as much as leaves `least` pixels of both sides."""
+
+    def decode(divisor: int) -> tf.Tensor:
+        first, last = ((ends + divisor // 2) // divisor for ends in (box[:2], box[:2] + box[2:]))
+        return _decode_scaled(contents, tf.concat([first, last - first], axis=0), divisor)
+
+    times = tf.reduce_min(box[2:]) // least
+    power = tf.reduce_sum(tf.cast(times >= [2, 4, 8], tf.int32))
+    return tf.switch_case(power, [functools.partial(decode, divisor) for divisor in (1, 2, 4, 8)])
 
 
 @apart(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int64))
@@ -159,14 +209,24 @@ def _open_whole(
     tf.TensorSpec((4,), tf.int32),
     tf.TensorSpec((2,), tf.int32),
     tf.TensorSpec((), tf.int32),
+    tf.TensorSpec((), tf.int32),
 )
 def _turned_part(
-    contents: tf.Tensor, decoded: tf.Tensor, box: tf.Tensor, shape: tf.Tensor, turn: tf.Tensor
+    contents: tf.Tensor,
+    decoded: tf.Tensor,
+    box: tf.Tensor,
+    shape: tf.Tensor,
+    turn: tf.Tensor,
+    least: tf.Tensor,
 ) -> tf.Tensor:
     """Return the pixels in a box of what is no plain JPEG, turned as it is looked at."""
     stored = stored_box(box, shape, turn)
     _, can_crop = _kind(contents)
-    pixels = tf.cond(can_crop, lambda: _decode_part(contents, stored), lambda: cut(decoded, stored))
+    pixels = tf.cond(
+        can_crop,
+        lambda: _decode_part(contents, stored, least),
+        lambda: cut(decoded, stored),
+    )
     return displayed(pixels, turn)
 
 

@@ -4,9 +4,13 @@ Orientations 5 to 8 exchange rows and columns; then 2, 3, 6 and 7 mirror left to
 and 8 top to bottom. Source: JEITA CP-3451C, Exif 2.3, tag 0x0112.
 """
 
+from typing import Any
+
+import numpy as np
 import tensorflow as tf
 
 ENTRIES = 128  # of the first directory; cameras write a dozen or two
+TOP_TO_BOTTOM, LEFT_TO_RIGHT = (3, 4, 7, 8), (2, 3, 6, 7)  # what is mirrored
 SHORT, LONG = 3, 4  # the types of a number
 
 
@@ -64,9 +68,18 @@ def displayed(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.Reverse(tensor=image, dims=mirrors)
 
 
+def turned(image: np.ndarray, orientation: Any) -> np.ndarray:
+    """Return a stored array (height, width, channels) as it is looked at; 1 for what is none."""
+    if orientation not in range(2, 9):
+        return image
+    image = image.swapaxes(0, 1) if orientation >= 5 else image
+    image = image[::-1] if orientation in TOP_TO_BOTTOM else image
+    return image[:, ::-1] if orientation in LEFT_TO_RIGHT else image
+
+
 def _mirrors(orientation: tf.Tensor) -> tf.Tensor:
     """Return whether top and bottom, and whether left and right, are exchanged, bool (2,)."""
-    codes = tf.constant([[3, 4, 7, 8], [2, 3, 6, 7]])
+    codes = tf.constant([TOP_TO_BOTTOM, LEFT_TO_RIGHT])
     return tf.reduce_any(codes == orientation, axis=1)
 
 

@@ -11,7 +11,7 @@ class PixelImage(NamedTuple):
     """Give parts of an image that is in memory.
 
     Attributes:
-        pixels: uint8 tensor (height, width, channels).
+        pixels: uint8 or float32 tensor (height, width, channels).
     """
 
     pixels: tf.Tensor
@@ -21,6 +21,6 @@ class PixelImage(NamedTuple):
         """Return height, width and channels, int32 (3,)."""
         return tf.shape(self.pixels)
 
-    def part(self, box: tf.Tensor) -> tf.Tensor:
-        """Return the pixels in a box `[top, left, height, width]`, a uint8 tensor."""
+    def part(self, box: tf.Tensor, size: tuple[int, int] | None = None) -> tf.Tensor:
+        """Return all pixels in a box `[top, left, height, width]`, of their type."""
         return cut(self.pixels, box)

@@ -12,9 +12,11 @@ class ReadableImage(Protocol):
     def shape(self) -> tf.Tensor:
         """Return an int32 tensor that starts with the image's height and width."""
 
-    def part(self, box: tf.Tensor) -> tf.Tensor:
-        """Return the pixels in a box, uint8 (box height, box width, channels).
+    def part(self, box: tf.Tensor, size: tuple[int, int] | None = None) -> tf.Tensor:
+        """Return the pixels in a box (height, width, channels), uint8 or float32.
 
         Args:
             box: int32 tensor `[top, left, height, width]` in pixels of the image.
+            size: height and width to which they are resized afterwards: a reader may then give
+                fewer pixels than the box has, but no fewer than these; None for all of them.
         """

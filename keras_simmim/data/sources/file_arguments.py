@@ -1,5 +1,7 @@
 """The arguments that all sources of files take."""
 
+from collections.abc import Sequence
+
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
 
 
@@ -15,13 +17,18 @@ class FileArguments(SourceArguments, total=False):
         validation_split: share of the images that is held out, between 0 and 1; None splits
             nothing. Equal seeds split alike.
         subset: which side of the split to give, `"training"` or `"validation"`.
-        channels: 3 for color or 1 for gray; 3.
-        value_range: values `(low, high)` of 16-bit PNGs that become 0 and 255; None: 0 and 65535.
+        channels: 3 for color, 1 for gray, "all", or which ones, by number or by name; 3.
+        value_range: values `(low, high)` that become 0 and 255, "dtype", "percentiles" or "window";
+            None: those of 8 bits, and of 16 bits 0 and 65535. With a range, images are float32.
+        page: of TIFF and DICOM files of several, its number, or "all"; None: the first.
         on_error: `"skip"`, the default, logs and leaves out an image that cannot be read, or whose
             mask cannot, or whose mask or boxes are of an image of another size; in training another
             image takes its place. `"raise"` ends the iteration with an error that names the file.
             `SourceArguments` says what becomes of shards.
         max_pixels: most pixels that an image's header may state.
+        cache: "memory", "disk" or "auto" to decode each image once and keep its pixels for later
+            epochs, see `image_folder`; images with masks or boxes keep their size, and "auto" does
+            not keep them. None: nothing is kept.
 
     Example:
     ```python
@@ -47,7 +54,9 @@ class FileArguments(SourceArguments, total=False):
     limit: int | None
     validation_split: float | None
     subset: str | None
-    channels: int
-    value_range: tuple[float, float] | None
+    channels: int | str | Sequence[int | str]
+    value_range: tuple[float, float] | str | None
+    page: int | str | None
     on_error: str
     max_pixels: int
+    cache: str | None

@@ -5,36 +5,38 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 
-from keras_simmim.data.reading.formats import EXTENSIONS
+from keras_simmim.data.reading.file_kinds import is_there, kind_of, needs
 
 LOGGER = logging.getLogger("keras_simmim")
 NAMED = 8  # endings or folders in a message
 # Images that are not read, raw files of cameras among them.
 OTHER_IMAGES = (
-    ".3fr .arw .avif .avifs .cr2 .cr3 .dcm .dds .dib .dng .eps .exr .fits .hdr .heic .heif .hif "
-    ".icns .ico .j2k .jfi .jif .jp2 .jpf .jpx .jxl .jxr .nef .nii .nrw .orf .pbm .pcx .pef .pgm "
-    ".pjp .pjpeg .pnm .ppm .psb .psd .qoi .raf .ras .raw .rw2 .srw .svg .svgz .tga .tif .tiff "
+    ".3fr .arw .avif .avifs .cr2 .cr3 .dcm .dds .dib .dicom .dng .eps .exr .fits .hdr .heic .heif "
+    ".hif .icns .ico .j2k .jfi .jif .jp2 .jpf .jpx .jxl .jxr .nef .nii .nrw .orf .pbm .pcx .pef "
+    ".pgm .pjp .pjpeg .pnm .ppm .psb .psd .qoi .raf .ras .raw .rw2 .srw .svg .svgz .tga .tif .tiff "
     ".wdp .xbm .xcf .xpm"
 )
 
 
-def warn_of_images(left_out: Sequence[str]) -> None:
+def warn_of_images(left_out: Sequence[str], endings: Sequence[str]) -> None:
     """Log how many images of other formats are left out, if there are any.
 
     Args:
         left_out: all files that are not read, of which others, such as notes, are only counted.
+        endings: of those that are read.
     """
-    known = set(OTHER_IMAGES.split())
+    known = set(OTHER_IMAGES.split()) - set(endings)
     images = [path for path in left_out if _ending(path) in known]
     if not images:
         return
     others = len(left_out) - len(images)
     LOGGER.warning(
-        "Left out %d images whose endings are not among %s: %s.%s",
+        "Left out %d images whose endings are not among %s: %s.%s%s",
         len(images),
-        ", ".join(EXTENSIONS),
+        ", ".join(endings),
         _counted(images),
         f" Other files: {others}." if others else "",
+        "".join(f" {need}." for need in _needs(images)),
     )
 
 
@@ -51,10 +53,27 @@ def warn_of_folders(path: str, names: Sequence[str]) -> None:
         )
 
 
-def nothing_found(path: str, files: Sequence[str]) -> str:
-    """Return the message of an error for a folder of which no file is an image that is read."""
-    wanted = f"no images under {path!r}: looked for {', '.join(EXTENSIONS)}"
-    return f"{wanted}; found {_counted(files)}." if files else f"{wanted}; found no files at all."
+def nothing_found(path: str, files: Sequence[str], endings: Sequence[str]) -> Exception:
+    """Return the error for a folder of which no file is an image that is read.
+
+    Args:
+        path: the folder.
+        files: all that it holds.
+        endings: of files that are read.
+    """
+    wanted = f"no images under {path!r}: looked for {', '.join(endings)}"
+    message = (
+        f"{wanted}; found {_counted(files)}." if files else f"{wanted}; found no files at all."
+    )
+    if missing := _needs(files):
+        return ImportError(f"{message} {'. '.join(missing)}.")
+    return ValueError(message)
+
+
+def _needs(files: Sequence[str]) -> list[str]:
+    """Return what has to be installed to read files that are not read."""
+    kinds = {kind.name: kind for file in files if (kind := kind_of(file)) is not None}
+    return [needs(kind) for kind in kinds.values() if not is_there(kind)]
 
 
 def _counted(files: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_simmim.data.reading.file_kinds import ARRAY, readable_endings
 from keras_simmim.data.reading.formats import EXTENSIONS
 from keras_simmim.data.sources.files_under import files_under, is_folder, visible
 from keras_simmim.data.sources.left_out import nothing_found, warn_of_folders, warn_of_images
@@ -44,6 +45,7 @@ def list_images(
     unreadable: dict[str, str],
     class_names: Sequence[str] | None = None,
     name: str = "path",
+    encoded: bool = False,
 ) -> Listing:
     """List the images under a folder, sorted by name, and log what is left out.
 
@@ -54,6 +56,7 @@ def list_images(
         unreadable: gets the sub-folders that cannot be read, and the reasons.
         class_names: the classes in the order of their labels, if not that of their names.
         name: what errors call the folder's argument.
+        encoded: whether to list what TensorFlow's readers read alone.
 
     Returns:
         The images.
@@ -61,6 +64,7 @@ def list_images(
     Raises:
         FileNotFoundError: if there is nothing at `path`.
         NotADirectoryError: if `path` is no folder.
+        ImportError: if there are no images but those that need a package that is not there.
         ValueError: if there is no image, if images lie both beside and in sub-folders, or if
             `class_names` lacks one of these.
     """
@@ -69,10 +73,12 @@ def list_images(
     if not os.path.isdir(path):
         raise NotADirectoryError(f"{name} must be a folder of images, got the file {path!r}.")
     files = files_under(path, unreadable)
-    images = [file for file in files if file.lower().endswith(EXTENSIONS)]
+    endings = EXTENSIONS if encoded else readable_endings()
+    images = without_companions([file for file in files if file.lower().endswith(endings)])
     if not images:
-        raise ValueError(nothing_found(path, files))
-    warn_of_images([file for file in files if not file.lower().endswith(EXTENSIONS)])
+        raise nothing_found(path, files, endings)
+    listed = set(images)
+    warn_of_images([file for file in files if file not in listed], endings)
     parts = [os.path.relpath(image, path).split(os.sep) for image in images]
     direct = sum(len(part) == 1 for part in parts)
     if not labeled or direct == len(images):
@@ -98,3 +104,13 @@ def list_images(
     warn_of_folders(path, [name for name in folders if name not in names])
     index = {name: number for number, name in enumerate(names)}
     return Listing(images, [index[part[0]] for part in parts], names, is_labeled=True)
+
+
+def without_companions(paths: list[str]) -> list[str]:
+    """Leave out arrays that lie beside an image of the same name, such as its features or depth."""
+
+    def is_array(path: str) -> bool:
+        return path.lower().endswith(ARRAY.endings)
+
+    stems = {os.path.splitext(path)[0] for path in paths if not is_array(path)}
+    return [path for path in paths if not is_array(path) or os.path.splitext(path)[0] not in stems]

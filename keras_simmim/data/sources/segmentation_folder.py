@@ -110,7 +110,7 @@ def segmentation_folder(
 def _by_stem(folder: str, name: str, unreadable: dict[str, str]) -> dict[str, str]:
     """Return the files under a folder, by their paths in it without extension."""
     files: dict[str, str] = {}
-    for path in list_images(folder, False, unreadable, name=name).paths:
+    for path in list_images(folder, False, unreadable, name=name, encoded=name == "masks").paths:
         stem = os.path.splitext(os.path.relpath(path, folder))[0]
         if stem in files:
             raise ValueError(

@@ -8,11 +8,9 @@ import tensorflow as tf
 
 from keras_simmim.data import arguments
 from keras_simmim.data.pipeline.batching import batched
-from keras_simmim.data.pipeline.epoch_part import EpochPart
-from keras_simmim.data.pipeline.epochs import Epochs
 from keras_simmim.data.pipeline.plan import Plan
-from keras_simmim.data.pipeline.source import Source
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
+from keras_simmim.data.pipeline.stream_source import StreamSource
 from keras_simmim.data.reading.encoded_image import EncodedImage
 from keras_simmim.data.reading.formats import DEEP_RANGE
 from keras_simmim.data.targets.class_labels import ClassLabels
@@ -97,62 +95,18 @@ def from_tfds(
     count = int(stored.cardinality())
     if count == 0:
         raise ValueError(f"split {split!r} of {name!r} holds no images.")
-    source = _Stored(
+    labels = ClassLabels(lambda record: tf.cast(record["label"], tf.int32))
+    source = StreamSource(
         stored,
+        lambda record: EncodedImage.open(
+            record["image"], channels, value_range=value_range or DEEP_RANGE
+        ),
         count if count > 0 else None,
-        class_names=class_names,
-        is_labeled=is_labeled,
-        channels=channels,
-        value_range=value_range or DEEP_RANGE,
+        labels if is_labeled else Targets(),
         buffer=buffer,
+        class_names=class_names,
     )
     return batched(source, plan)
-
-
-class _Stored(Source):
-    """Give the encoded images of a data set of TFDS.
-
-    Args:
-        stored: data set of dictionaries with "image" and, if labeled, "label".
-        count: images in it, None if that is not known.
-        class_names: names of the labels, or None.
-        is_labeled: whether there are labels.
-        channels: 3 for color or 1 for gray.
-        value_range: values of 16-bit images that become 0 and 255.
-        buffer: images among which the next one of a training epoch is drawn.
-    """
-
-    def __init__(
-        self,
-        stored: tf.data.Dataset,
-        count: int | None,
-        *,
-        class_names: list[str] | None,
-        is_labeled: bool,
-        channels: int,
-        value_range: tuple[float, float],
-        buffer: int,
-    ) -> None:
-        labels = ClassLabels(lambda record: tf.cast(record["label"], tf.int32))
-        super().__init__(count, labels if is_labeled else Targets(), class_names=class_names)
-        self.stored = stored
-        self.channels = channels
-        self.value_range = value_range
-        self.buffer = buffer
-
-    def records(self, epochs: Epochs, epoch_seed: tf.Tensor, part: EpochPart) -> tf.data.Dataset:
-        """Return examples of one epoch, shuffled in training as far as the buffer reaches."""
-        if not epochs.training:
-            return part.of_stream(self.stored)
-        # The graph's own seed, copied from `tf.random.set_seed`, would take part in the order.
-        tf.compat.v1.set_random_seed(1)
-        return part.of_stream(
-            self.stored.shuffle(self.buffer, seed=epoch_seed, reshuffle_each_iteration=False)
-        )
-
-    def open_image(self, record: dict[str, tf.Tensor]) -> EncodedImage:
-        """Return the image of an example, of which the header is read."""
-        return EncodedImage.open(record["image"], self.channels, value_range=self.value_range)
 
 
 def _prepared(

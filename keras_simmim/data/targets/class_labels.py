@@ -1,6 +1,6 @@
 """One class an image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -18,6 +18,13 @@ class ClassLabels(Targets):
 
     def __init__(self, label: Callable[[Any], tf.Tensor]) -> None:
         self.label = label
+
+    @classmethod
+    def of(cls, classes: Sequence[int]) -> "ClassLabels":
+        """Return the labels of records that are indices into `classes`."""
+        with tf.device("CPU:0"):
+            labels = tf.constant(classes, tf.int32)
+        return cls(lambda index: labels[index])
 
     def of_crop(self, record: Any, shape: tf.Tensor, drawn: DrawnCrop) -> tuple[tf.Tensor, ...]:
         """Return the label of a record."""

@@ -1,6 +1,7 @@
 """Callback that writes pictures and feature distributions while the model trains."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -25,6 +26,8 @@ class Watch(keras.callbacks.Callback):
         every: epochs between two pictures, at least 1; the last epoch always has one.
         truth: masks (N, H, W) or {"boxes": (N, M, 4), "labels": (N, M)} to show beside what a
             segmenter or a detector finds; or None.
+        shown_channels: numbers of the channels to show as red, green and blue, or of one as gray;
+            the first three if None, or the first of one or two.
 
     Raises:
         ValueError: for no images, `every` below 1, or truth of another number of images.
@@ -51,6 +54,7 @@ class Watch(keras.callbacks.Callback):
         log_dir: str | os.PathLike[str],
         every: int = 1,
         truth: Any = None,
+        shown_channels: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if len(images) == 0:
@@ -62,6 +66,8 @@ class Watch(keras.callbacks.Callback):
         self.images, self.truth = np.asarray(images), truth
         self.log_dir = os.path.join(os.fspath(log_dir), "train")
         self.every = every
+        # Models of one's own need not know of it.
+        self.shown = {} if shown_channels is None else {"shown_channels": shown_channels}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the log."""
@@ -78,7 +84,7 @@ class Watch(keras.callbacks.Callback):
 
     def _write(self, epochs: int) -> None:
         model = self.model
-        for name, sheet in model.sheets(self.images, self.truth).items():
+        for name, sheet in model.sheets(self.images, self.truth, **self.shown).items():
             self._writer.picture(name, sheet, epochs)
         found = model.in_one_piece(model.features_by_stage, ops.convert_to_tensor(self.images))
         for name, features in found.items():

@@ -86,12 +86,23 @@ def ticks(low: float, high: float, count: int, whole: bool = False) -> list[floa
     return [index * step for index in range(first, last + 1)]
 
 
-def number(value: float) -> str:
-    """Format a number as short as can be, to four digits."""
-    if value != 0 and not 1e-3 <= abs(value) < 1e5:
-        mantissa, _, exponent = f"{value:.3g}".partition("e")
-        return f"{mantissa}e{int(exponent)}" if exponent else mantissa
-    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+def number(value: float, digits: int = 4) -> str:
+    """Format a number as people write it: as short as can be, whole numbers in full.
+
+    Args:
+        value: any number.
+        digits: how many to keep of one that is not whole, or too small to be written out.
+    """
+    size = abs(value)
+    for unit, name in ((1e9, "B"), (1e6, "M")):
+        if unit <= size < 1e12:
+            return f"{value / unit:.{digits - 1}g}{name}"
+    if size >= 10 ** (digits - 1) and size < 1e6:
+        return f"{value:,.0f}"
+    if value != 0 and size < 1e-3:
+        digits -= 1
+    mantissa, _, exponent = f"{value:,.{digits}g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
 def thinned(points: Points) -> Points:

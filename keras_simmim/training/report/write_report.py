@@ -15,14 +15,13 @@ from keras_simmim.training.report.line_chart import line_chart, number
 from keras_simmim.training.report.run_files import RunFiles
 
 CAPTIONS = {
-    "reconstructions.png": "Held-out images. First row: originals. Then, for every masked view, "
-    "what the network saw and what it filled in.",
-    "neighbors.png": "Images, and behind the gap in each row those that the network finds most "
-    "similar.",
-    "segmentation.png": "Held-out images. First row: the images. Then their true classes and those "
-    "that the network gives every pixel, as colors.",
-    "detection.png": "Held-out images. First row: their true boxes. Then those that the network "
-    "finds, in the colors of their classes.",
+    "reconstructions.png": "Images, for every masked view what the network saw of them, and the "
+    "same with what it filled in.",
+    "neighbors.png": "Images, and beside each those that the network finds most similar.",
+    "segmentation.png": "Images, their true classes, and those that the network gives every pixel, "
+    "as colors.",
+    "detection.png": "The true boxes of images, and those that the network finds, in the colors of "
+    "their classes.",
 }
 
 
@@ -87,10 +86,12 @@ def _page(name: str, files: RunFiles) -> str:
         "Machine": record.get("hardware"),
         "Code": git,
     }
+    # Those that are known, in the order of the captions, and then all others.
+    pictures = sorted(files.pictures, key=[*CAPTIONS, *files.pictures].index)
     sections = [
         _tiles(files),
         _section("Curves", "".join(map(_chart, charts_of(files))), "charts"),
-        _section("Pictures", "".join(_picture(*item) for item in files.pictures.items())),
+        _section("Pictures", "".join(_picture(name, files.pictures[name]) for name in pictures)),
         _section("Facts", "".join(_table(*item) for item in facts.items()), "tables"),
         _section("Command", _command(record)),
     ]
@@ -117,7 +118,7 @@ def _tiles(files: RunFiles) -> str:
     if values:
         tenth = max(1, len(values) // 10)
         first, last = statistics.fmean(values[:tenth]), statistics.fmean(values[-tenth:])
-        tiles.append(("loss, first and last tenth", f"{first:.3g} → {last:.3g}"))
+        tiles.append(("loss, first and last tenth", f"{number(first, 3)} → {number(last, 3)}"))
     for name, title in MEASURES.items():
         if name in files.evaluated:
             curve = files.curve(name)
@@ -126,7 +127,7 @@ def _tiles(files: RunFiles) -> str:
     # The first epoch has the compilation in it.
     speeds = [speed for _, speed in files.curve("images_per_second")]
     if speeds:
-        tiles.append(("images per second", f"{statistics.median(speeds[1:] or speeds):.3g}"))
+        tiles.append(("images per second", number(statistics.median(speeds[1:] or speeds), 3)))
     if waits := [share for _, share in files.curve("data_wait_share")]:
         tiles.append(("waiting for data", f"{statistics.median(waits[1:] or waits):.1%}"))
     if seconds := [value for _, value in files.curve("epoch_seconds")]:
@@ -164,8 +165,8 @@ def _picture(name: str, contents: bytes) -> str:
     encoded = base64.b64encode(contents).decode("ascii")
     caption = escape(CAPTIONS.get(name, name))
     return (
-        f'<figure class="card picture"><img alt="{escape(name)}" '
-        f'src="data:image/png;base64,{encoded}"><figcaption>{caption}</figcaption></figure>'
+        f'<figure class="card picture"><div><img alt="{escape(name)}" '
+        f'src="data:image/png;base64,{encoded}"></div><figcaption>{caption}</figcaption></figure>'
     )
 
 
@@ -180,6 +181,8 @@ def _table(title: str, values: Mapping[str, Any] | None) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return number(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     if isinstance(value, list):
         return ", ".join(map(_text, value))
     return "–" if value is None else str(value)

@@ -109,7 +109,8 @@ def test_a_stream_is_cut_as_an_order_is(shards, size, count, drops):
         np.testing.assert_array_equal(part.position(numbers), wanted)
 
 
-@pytest.mark.parametrize("shards", [2, pytest.param(4, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("shards", [2, 4])
 def test_several_crops_of_an_epoch_that_begins_in_its_middle(textured_images, shards):
     def make(**cut):
         return data.from_arrays(
@@ -177,6 +178,7 @@ def test_texts(count, batch_size, shards, options):
     assert make(shard=0, shards=shards).example_count == count
 
 
+@pytest.mark.long
 def test_histories():
     users = np.repeat(np.arange(7), 3)
 
@@ -190,6 +192,7 @@ def test_histories():
     assert [len(rows) for rows in make(shard=0, shards=4)] == [1, 0]
 
 
+@pytest.mark.long
 def test_files_of_other_shards_are_not_opened(colored_folder):
     folder = colored_folder(10)
 

@@ -83,13 +83,15 @@ def test_a_range_becomes_0_to_255_and_8_bits_stay(tmp_path, messages):
         low, high = value_range
         options = {"channels": 1, "value_range": value_range, "training": False}
         deep, plain = next(iter(data.image_folder(tmp_path, 64, **options)))[..., 0].numpy()
-        expected = np.floor(np.clip((values - np.float64(low)) / (high - low), 0, 1) * 255 + 0.5)
-        np.testing.assert_array_equal(deep, expected)
+        expected = np.clip((values - np.float64(low)) / (high - low), 0, 1) * 255
+        assert deep.dtype == np.float32
+        np.testing.assert_array_equal(deep, expected.astype(np.float32))
         np.testing.assert_array_equal(plain, gray)
         assert messages(tmp_path, 64, **options) == []
 
 
 def test_a_range_without_16_bits_does_nothing_and_says_so(colored_folder, messages):
     assert messages(colored_folder(3), 8, value_range=(0, 4095)) == [
-        "value_range=(0.0, 4095.0) is for 16-bit PNGs, and none of the 3 files looked at is one."
+        "value_range=(0.0, 4095.0) is for files of more than 8 bits, and none of the 3 files "
+        "looked at is one."
     ]

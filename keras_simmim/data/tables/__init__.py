@@ -1,0 +1,1 @@
+"""Encoded images that are read by their numbers: files, and rows of shards."""
