@@ -99,8 +99,6 @@ def test_from_photos_to_a_server(folder, command):
     assert [int(step.partition(",")[0]) for step in steps] == list(range(6))
     output, _ = command(pretrain)
     assert "runs/first is finished, with 6 epochs. --epochs 12 trains it on" in output
-    output, _ = command(pretrain.replace("--epochs 6", "--epochs 7"))
-    assert "after epoch 6" in output
     output, _ = command(f"{pretrain} --overwrite")
     assert "epoch 1/6" in output
 
@@ -110,13 +108,6 @@ def test_from_photos_to_a_server(folder, command):
     assert len(names) == 20
     assert "half.jpg" in errors
     assert "dark/half.jpg" not in names
-    command("keras-simmim embed --model runs/first --data photos --output e.parquet")
-    from pyarrow import parquet
-
-    table = parquet.read_table(folder / "e.parquet")
-    assert table["file"].to_pylist() == names
-    embeddings = np.stack(table["embedding"].to_numpy())
-    np.testing.assert_array_equal(embeddings, np.load(folder / "e.npy"))
 
     finetune = "keras-simmim finetune --model runs/first --data photos --output runs/c --epochs 8"
     _, errors = command(finetune, code=130, stop=signal.SIGINT, at="epoch 2/8")

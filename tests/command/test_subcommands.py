@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 import keras_simmim as ks
 from keras_simmim.command import main
@@ -48,6 +49,10 @@ def test_embeddings_lie_beside_the_names_of_their_files(folder, capsys):
     expected = [f"{name}/{number} a.jpg" for name in ("dark", "light ö") for number in range(6)]
     assert names == expected
     assert sorted(path.name for path in Path("out").iterdir()) == ["x.npy", "x.txt"]
+    assert run("embed --model tiny.keras --data photos --output out/x.parquet") == 0
+    table = parquet.read_table("out/x.parquet")
+    assert table["file"].to_pylist() == names
+    np.testing.assert_array_equal(np.stack(table["embedding"].to_numpy()), embeddings)
     # Each row is that of its file alone.
     model = keras.saving.load_model("tiny.keras")
     Path("one").mkdir()
