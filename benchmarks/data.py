@@ -1,11 +1,14 @@
 """How fast is the input: beside PIL, from epoch to epoch, and when the library is imported?
 
 python benchmarks/data.py                       # all questions
-python benchmarks/data.py --questions input     # also: shards, epochs, waiting, import
+python benchmarks/data.py --questions input     # also: large, cache, shards, epochs, waiting …
 
 input: JPEGs of 500×375 pixels to augmented batches at 192², images/s, beside PIL in two processes
 (decode, random resized crop with Pillow's bilinear filter, flip; nothing is sent anywhere) and
 beside keras.utils.image_dataset_from_directory (which augments nothing). The three take turns.
+large: the same of 4000×3000 pixels at 224², beside PIL in two processes that decodes no more than
+it needs (Image.draft).
+cache: the first epoch of a folder with cache="memory", and its second.
 shards: the folder, and what write_shards makes of it once, shorter sides of 256 pixels, in turns;
 of 500×375 pixels at 192², and of 4000×3000 at 224².
 epochs: seconds and resident memory of an epoch over 1,000, 10,000 and 100,000 links to the photos.
@@ -58,12 +61,14 @@ def make_photos(folder, size=(500, 375), photos=PHOTOS, copies=COPIES):
             os.link(path, folder / f"{number:03d}-{copy}.jpg")
 
 
-def pil_crops(paths):
-    """What a loader on PIL computes, the batch included."""
+def pil_crops(paths, side=SIDE, drafts=False):
+    """What a loader on PIL computes, the batch included; JPEGs as small as crops allow if asked."""
     generator = np.random.default_rng(0)
     crops = []
     for path in paths:
         with Image.open(path) as file:
+            if drafts:
+                file.draft("RGB", (round(1.25 * side), round(1.25 * side)))
             image = file.convert("RGB")
         area = image.width * image.height * generator.uniform(0.67, 1)
         ratio = np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3)))
@@ -72,7 +77,7 @@ def pil_crops(paths):
         left = int(generator.integers(0, image.width - width + 1))
         top = int(generator.integers(0, image.height - height + 1))
         crop = image.crop((left, top, left + width, top + height))
-        crop = crop.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        crop = crop.resize((side, side), Image.Resampling.BILINEAR)
         if generator.random() < 0.5:
             crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         crops.append(np.asarray(crop))
@@ -115,6 +120,65 @@ def input_speed(folder, rounds):
     for name, median, ratio in zip(readers, medians, ratios, strict=True):
         rows.append({"reader": name, "images_per_second": len(paths) / median, "ratio": ratio})
         print(f"| {name} | {len(paths) / median:.0f} | {ratio:.2f} |")
+    return rows
+
+
+def large(_, rounds):
+    """Images/s of each, and the ratio."""
+    import keras_simmim as ks
+
+    with (
+        tempfile.TemporaryDirectory() as base,
+        multiprocessing.get_context("spawn").Pool(2) as pool,
+    ):
+        make_photos(Path(base), (4000, 3000), LARGE, LARGE_COPIES)
+        paths = sorted(map(str, Path(base).iterdir()))
+        halves = [(paths[start::2], 224, True) for start in range(2)]
+        ours = ks.data.image_folder(base, 224, BATCH, drop_remainder=False)
+        functions = [
+            lambda: [None for _ in ours],
+            lambda: pool.starmap(pil_crops, halves, chunksize=1),
+        ]
+        medians, times = in_turns(functions, rounds)
+    row = {
+        "images_per_second": len(paths) / medians[0],
+        "pil_images_per_second": len(paths) / medians[1],
+        "ratio": statistics.median(second / first for first, second in times),
+        "load": os.getloadavg()[0],
+    }
+    print("\n| image_folder, images/s | PIL with draft, two processes | ratio |\n|---|---|---|")
+    print("| {:.0f} | {:.0f} | {:.2f} |".format(*row.values()))
+    return row
+
+
+def cache(folder, rounds):
+    """Seconds of the first and of the second epoch, each time of a new data set."""
+    import keras_simmim as ks
+
+    rows = []
+    print("\n| photos | side | first epoch, images/s | second | ratio |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as base:
+        make_photos(Path(base), (4000, 3000), LARGE, LARGE_COPIES)
+        for name, source, side in (
+            ("500×375", folder, SIDE),
+            ("500×375", folder, 64),
+            ("4000×3000", base, 224),
+        ):
+            times = []
+            for _ in range(rounds):
+                dataset = ks.data.image_folder(source, side, BATCH, cache="memory")
+                times.append([seconds(lambda d=dataset: [None for _ in d]) for _ in range(2)])
+            first, second = (statistics.median(column) for column in zip(*times, strict=True))
+            row = {
+                "photos": name,
+                "side": side,
+                "first_images_per_second": dataset.image_count / first,
+                "second_images_per_second": dataset.image_count / second,
+                "ratio": statistics.median(one / other for one, other in times),
+                "load": os.getloadavg()[0],
+            }
+            rows.append(row)
+            print("| {} | {} | {:.0f} | {:.0f} | {:.2f} |".format(*row.values()))
     return rows
 
 
@@ -270,7 +334,7 @@ def import_time(rounds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    questions = ("input", "shards", "epochs", "waiting", "import")
+    questions = ("input", "large", "cache", "shards", "epochs", "waiting", "import")
     parser.add_argument("--questions", nargs="+", default=questions, choices=questions)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--counts", nargs="+", type=int, default=[1000, 10_000, 100_000])
@@ -287,6 +351,8 @@ def main():
         make_photos(folder)
         answers = {
             "input": lambda: input_speed(folder, options.rounds),
+            "large": lambda: large(folder, options.rounds),
+            "cache": lambda: cache(folder, options.rounds),
             "shards": lambda: shards(folder, options.rounds),
             "epochs": lambda: epochs(folder, options.counts),
             "waiting": lambda: waiting(folder, options.rounds),
