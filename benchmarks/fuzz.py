@@ -1,6 +1,6 @@
 """Do the loaders and the image pipeline meet damaged input with anything but documented errors?
 
-python benchmarks/fuzz.py                          # 46,000 inputs, a summary, the results as JSON
+python benchmarks/fuzz.py                          # 56,000 inputs, a summary, the results as JSON
 python benchmarks/fuzz.py --target images --inputs 500 --seed 3
 
 Each input is a whole, valid file or folder with something changed: bytes, a length, or, inside
@@ -28,13 +28,15 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import fuzz_shards
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 RESULTS = Path(__file__).parent / "results" / "fuzz.json"
 SHARES = {"pth": 5000, "images": 5000, "hugging_face": 250, "preset": 250, "keras": 250}
 SHARES |= {"checkpoints": 250}
 FORMATS = ("tiff", "dicom", "npy", "npz", "deep_png", "avif", "heic")
-SHARES |= dict.fromkeys(FORMATS, 5000)
+SHARES |= dict.fromkeys((*FORMATS, "tar", "parquet"), 5000)
 MEMORY = 16 * 2**30  # bytes that an input may not make the process take
 VALUES = (None, True, -1, 0, 1, 3, 7, 0.5, float("nan"), 1e300, "", "x", [], [1, 2], {}, {"a": 1})
 
@@ -351,23 +353,26 @@ def of_format(name: str, folder: Path, fuzz: Fuzz) -> Callable[[], None]:
     ending = {"tiff": "tif", "dicom": "dcm", "deep_png": "png"}.get(name, name)
     ranges = [(-2, 30000), "percentiles", *(["window"] if name == "dicom" else [])]
     ranges = [(0, 30000), "percentiles", "dtype"] if name == "deep_png" else ranges
-    place = folder / "images"
+    place, count = folder / "images", AT_ONCE[name]
 
     def one() -> None:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         kind = fuzz.random.choice(list(whole))
         (place / f"000.{ending}").write_bytes(whole[kind])
-        for number in range(1, MANY + 1):
+        for number in range(1, count + 1):
             kind = fuzz.random.choice(list(whole))
             change = inside if name == "npz" and fuzz.random.random() < 0.5 else None
             content = change(fuzz, whole[kind]) if change else fuzz.bytes(whole[kind])
             (place / f"{number:03}.{ending}").write_bytes(content)
         options = {"channels": "all", "value_range": fuzz.random.choice(ranges)}
-        dataset = data.image_folder(place, 16, batch_size=5, **options)
+        # In training others take the places of the broken ones, one after the other.
+        training = fuzz.random.random() < 0.2
+        dataset = data.image_folder(place, 16, 5, training=training, **options)
         batches = list(dataset.as_numpy_iterator())
-        if len(batches) != (MANY + 1) // 5:
-            raise AssertionError(f"{len(batches)} batches")
+        images = sum(map(len, batches)) + (0 if training else len(dataset.broken_files))
+        if images // 5 * 5 != count // 5 * 5:
+            raise AssertionError(f"{images} images of {count}")
         if not all(0 <= batch.min() <= batch.max() <= 255 for batch in batches):
             raise AssertionError("pixels that are not 0-255")
 
@@ -375,7 +380,12 @@ def of_format(name: str, folder: Path, fuzz: Fuzz) -> Callable[[], None]:
 
 
 BATCH = 50  # images of one folder
-MANY = 250  # of one format
+# Of one format; hardly any PNG is intact when it was changed, and each asks all others.
+AT_ONCE = {
+    **dict.fromkeys(FORMATS, 250),
+    **dict.fromkeys(("tar", "parquet"), fuzz_shards.SHARDS),
+    **dict.fromkeys(("deep_png", "images"), BATCH),
+}
 TARGETS = {
     "pth": pth,
     "images": images,
@@ -385,6 +395,7 @@ TARGETS = {
     "checkpoints": run_checkpoints,
 }
 TARGETS |= {name: functools.partial(of_format, name) for name in FORMATS}
+TARGETS |= {"tar": fuzz_shards.tar, "parquet": fuzz_shards.parquet}
 
 
 CLEAR_AFTER = 20  # inputs, many of which become a model
@@ -404,7 +415,7 @@ def run(target: str, inputs: int, seed: int) -> dict:
     logging.getLogger("keras_simmim").setLevel(logging.CRITICAL)
     outcomes: Counter[str] = Counter()
     undocumented, started = [], time.time()
-    at_once = MANY if target in FORMATS else BATCH if target == "images" else 1
+    at_once = AT_ONCE.get(target, 1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         one = TARGETS[target](folder, Fuzz(seed))
@@ -432,7 +443,7 @@ def run(target: str, inputs: int, seed: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--target", choices=TARGETS, help="default: all")
-    parser.add_argument("--inputs", type=int, help="of each target; default: 46,000 in all")
+    parser.add_argument("--inputs", type=int, help="of each target; default: 56,000 in all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=RESULTS, help="a JSON file to write")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)

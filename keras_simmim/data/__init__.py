@@ -1,14 +1,19 @@
-"""Stage zero: image files, arrays or TFDS data sets become batches of uint8 images.
+"""Stage zero: image files, rows of shards or arrays become batches of images.
 
 Texts and histories of items, which stay in memory as rows of integers, become batches of tokens.
 
 What belongs to an image besides its pixels, a label, a mask or boxes, are its targets; the crop of
 the image, drawn once, is done to them too.
 
-    sources              reading           geometry              pipeline
-    files ─┐
-    arrays ─┼→ order ──→ open an image ──→ draw and do a crop ──→ batch, count epochs, prefetch
-    TFDS ──┘
+    tables     sources              reading           geometry              pipeline
+    files ────┐
+    shards ───┤
+    arrays ───┼→ order ──→ open an image ──→ draw and do a crop ──→ batch, count epochs, prefetch
+    TFDS ─────┤
+    function ─┘
+
+A table reads encoded images by their numbers, whatever they are kept in; `packing` makes shards of
+a folder.
 
 Every source returns a `tf.data.Dataset` and shares everything after the first arrow. TensorFlow is
 the data library under every Keras backend; it is imported when a source is first used.

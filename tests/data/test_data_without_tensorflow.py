@@ -17,7 +17,9 @@ import keras
 import numpy as np
 import keras_simmim as ks
 
-for name in ("image_folder", "from_arrays", "from_tfds", "metered", "coco", "texts", "histories"):
+names = ["image_folder", "from_arrays", "from_tfds", "metered", "coco", "texts", "histories"]
+names += ["from_webdataset", "from_parquet", "from_huggingface", "from_generator", "write_shards"]
+for name in names:
     try:
         getattr(ks.data, name)
     except ImportError as error:

@@ -114,6 +114,32 @@ def test_a_folder_of_many_sizes_with_broken_files(tmp_path, capsys):
     assert "11 images" in capsys.readouterr().out
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["tar", "parquet"])
+def test_shards(tmp_path, monkeypatch, kind):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_folder(tmp_path / "images", [(16 + index, 20) for index in range(9)])
+    if kind == "tar":
+        ks.data.write_shards(tmp_path / "images", tmp_path / "shards", images_per_shard=5)
+    else:
+        import pyarrow
+        import pyarrow.parquet
+
+        contents = [path.read_bytes() for path in sorted((tmp_path / "images").iterdir())]
+        (tmp_path / "shards").mkdir()
+        for name, part in (("0", contents[:5]), ("1", contents[5:])):
+            table = pyarrow.table({"image": part})
+            pyarrow.parquet.write_table(table, tmp_path / "shards" / f"{name}.parquet")
+    pattern = str(tmp_path / "shards" / f"*.{kind}")
+    model = ks.pretrain(pattern, epochs=1, output=tmp_path / "run")
+    assert model.backbone.image_shape[-1] == 3
+    settings = json.loads((tmp_path / "run" / "run.json").read_text())["settings"]
+    assert (settings["data"], settings["images"]) == (pattern, 9)
+    paths = sorted((tmp_path / "shards").glob(f"*.{kind}"))
+    assert open_images([str(path) for path in paths]).count == 9
+    assert open_images(paths[0]).count == 5
+
+
 def test_a_data_set_of_ones_own():
     dataset = ks.data.from_arrays(IMAGES, np.arange(12), batch_size=4)
     model = ks.pretrain(dataset, epochs=1)

@@ -4,7 +4,7 @@ from keras_simmim.data.geometry.crop_arguments import Crop, CropArguments
 
 
 class SourceArguments(CropArguments, total=False):
-    """Name the arguments that `image_folder`, `from_tfds` and `from_arrays` share.
+    """Name the arguments that `image_folder`, `from_arrays` and all other sources of images share.
 
     Each may be left out. What contradicts another argument is refused.
 

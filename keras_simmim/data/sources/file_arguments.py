@@ -1,4 +1,4 @@
-"""The arguments that all sources of files take."""
+"""The arguments that all sources of files and of rows take."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,13 @@ from keras_simmim.data.pipeline.source_arguments import SourceArguments
 
 
 class FileArguments(SourceArguments, total=False):
-    """Name the arguments that `segmentation_folder`, `coco` and `pascal_voc` share.
+    """Name the arguments that sources of files and of rows share.
 
-    Each may be left out. They are those of `image_folder`; but its `crops` must be 1, as every crop
-    has a mask or boxes of its own, and a crop is another one if no `crop` is given: in training a
-    `RandomCrop` of the scale (0.3, 1.0), otherwise the `WholeImage`.
+    `from_webdataset`, `from_parquet` and `from_huggingface` take them, and `segmentation_folder`,
+    `coco` and `pascal_voc`. Each may be left out. They are those of `image_folder`; but where there
+    are masks or boxes, `crops` must be 1, as every crop has some of its own, and a crop is another
+    one if no `crop` is given: in training a `RandomCrop` of the scale (0.3, 1.0), otherwise the
+    `WholeImage`.
 
     Args:
         limit: most images to use, chosen at random by `seed`; None uses all.

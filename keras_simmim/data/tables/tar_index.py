@@ -51,7 +51,6 @@ def tar_index(path: str, image: str | None, label: str | None, folder: str) -> T
         folder: where the index is kept; without permission to write there it is not.
 
     Raises:
-        ValueError: if several files of a sample may be its image.
         OSError: if the archive cannot be opened.
     """
     stat = os.stat(path)

@@ -18,7 +18,7 @@ class TarSamples:
     Attributes:
         images: where they are, in the order of the archive.
         labels: of each image: the text of `.cls`, the value in `.json`, or None if there is none.
-        broken: images of which the label cannot be read, and why not.
+        broken: images of which the label cannot be read, or that share a sample, and the reasons.
         without_image: samples that hold no image.
         damage: why the archive ends too early, None if it does not.
     """
@@ -44,10 +44,9 @@ def tar_samples(path: str, image: str | None, label: str | None) -> TarSamples:
         What was found; behind damage nothing is.
 
     Raises:
-        ValueError: if several files of a sample may be its image.
         OSError: if the archive cannot be opened.
     """
-    found = TarSamples()
+    found, endings = TarSamples(), readable_endings()
     samples: dict[str, dict[str, TarMember]] = {}
     file = os.open(path, os.O_RDONLY)
     try:
@@ -63,37 +62,36 @@ def tar_samples(path: str, image: str | None, label: str | None) -> TarSamples:
             if samples:
                 samples.popitem()
         for members in samples.values():
-            chosen = _image_of(path, members, image)
-            if chosen is None:
+            candidates = _images_of(members, image, endings)
+            if not candidates:
                 found.without_image += 1
-                continue
-            try:
-                found.labels.append(_label_of(file, members, label))
-                found.images.append(chosen)
-            except (ValueError, RecursionError, OSError) as error:
-                found.broken[chosen.name] = f"its label cannot be read: {error}"
+            elif len(candidates) > 1:
+                found.broken[candidates[0].name] = (
+                    f"as much the image of its sample as {candidates[1].name!r}: their names agree "
+                    f"up to the first dot, so that image must name an ending"
+                )
+            else:
+                try:
+                    found.labels.append(_label_of(file, members, label))
+                    found.images += candidates
+                except (ValueError, RecursionError, OSError) as error:
+                    found.broken[candidates[0].name] = f"its label cannot be read: {error}"
     finally:
         os.close(file)
     return found
 
 
-def _image_of(path: str, members: dict[str, TarMember], image: str | None) -> TarMember | None:
-    """Return the image of a sample, None if there is none."""
+def _images_of(
+    members: dict[str, TarMember], image: str | None, endings: tuple[str, ...]
+) -> list[TarMember]:
+    """Return what may be the image of a sample, by its endings."""
     if image is not None:
-        return members.get(image)
-    endings = readable_endings()
+        return [members[image]] if image in members else []
     known = [ending for ending in members if f".{ending}" in endings]
     # Features stand back behind images, and "mask.png" behind "jpg".
     candidates = [ending for ending in known if f".{ending}" not in ARRAY.endings] or known
     candidates = candidates or [ending for ending in members if ending.endswith(endings)]
-    if len(candidates) > 1:
-        names = [members[ending].name for ending in candidates]
-        raise ValueError(
-            f"image must name the ending of the images in {path!r}, such as {candidates[0]!r}: "
-            f"{names[0]!r} and {names[1]!r} belong to one sample, as their names agree up to the "
-            "first dot."
-        )
-    return members[candidates[0]] if candidates else None
+    return [members[ending] for ending in candidates]
 
 
 def _label_of(file: int, members: dict[str, TarMember], label: str | None) -> int | str | None:
