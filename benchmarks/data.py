@@ -1,7 +1,7 @@
 """How fast is the input: beside PIL, from epoch to epoch, and when the library is imported?
 
 python benchmarks/data.py                       # all questions
-python benchmarks/data.py --questions input     # one of those below
+python benchmarks/data.py --questions input     # also: large, cache, shards, epochs, waiting …
 
 input: JPEGs of 500×375 pixels to augmented batches at 192², images/s, beside PIL in two processes
 (decode, random resized crop with Pillow's bilinear filter, flip; nothing is sent anywhere) and

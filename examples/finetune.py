@@ -52,15 +52,10 @@ def arguments() -> argparse.Namespace:
 
 def pretrained(name: str) -> ks.SimMIM:
     """Load the model of a run of examples/train.py, a file or a preset."""
-    path = Path(name)
-    if (path / "model.keras").exists():
-        path = path / "model.keras"
-    if path.suffix == ".keras" and not path.exists():
+    if name.endswith(".keras") and not Path(name).exists():
         sys.exit(f"--model {name}: there is no such file.")
     try:
-        if path.suffix == ".keras":
-            return keras.saving.load_model(path)
-        return ks.SimMIM.from_preset(name)
+        return ks.models.open_model(name)
     except (OSError, ValueError) as error:
         sys.exit(f"--model {name}: {error}")
 
@@ -135,21 +130,6 @@ def fine_tuned(
     return classifier
 
 
-def interval(share: float, count: int) -> tuple[float, float]:
-    """Return the 95% confidence interval of a share of so many images (Wilson, 1927)."""
-    z = 1.96
-    center = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5 / (1 + z**2 / count)
-    return center - half, center + half
-
-
-def scores(predicted: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Return the accuracy, and its mean over the classes that occur."""
-    hits = predicted == labels
-    by_class = [hits[labels == label].mean() for label in np.unique(labels)]
-    return float(hits.mean()), float(np.mean(by_class))
-
-
 def pictures(
     classifier: ks.ImageClassifier,
     held_out,
@@ -188,6 +168,12 @@ def pictures(
     figure.savefig(output / "embeddings.png", bbox_inches="tight")
 
 
+def tell(what: str, found: dict) -> None:
+    low, high = found["accuracy_interval"]
+    print(f"{what}: {found['accuracy']:.3f} (95%: {low:.3f} to {high:.3f}).")
+    print(f"Balanced accuracy: {found['balanced_accuracy']:.3f}.")
+
+
 def main() -> None:
     options = arguments()
     if options.distribute:
@@ -202,20 +188,17 @@ def main() -> None:
 
     classifier = fine_tuned(model, images, labels, names, options)
     predicted = classifier.predict(held_out, verbose=0).argmax(axis=1)
-    accuracy, balanced = scores(predicted, truth)
-    low, high = interval(accuracy, len(truth))
-    print(f"Accuracy on held-out images: {accuracy:.3f} (95%: {low:.3f} to {high:.3f}).")
-    print(f"Balanced accuracy: {balanced:.3f}.")
-    scratch = scratch_balanced = None
+    found = ks.evaluation.classification_scores(predicted, truth)
+    tell("Accuracy on held-out images", found)
+    scratch: dict = {}
     if options.compare_scratch:
         keras.utils.set_random_seed(options.seed)
         untrained = type(backbone).from_config(backbone.get_config())
         normalization = {"mean": model.mean, "std": model.std}
         other = fine_tuned(untrained, images, labels, names, options, **normalization)
-        scratch, scratch_balanced = scores(other.predict(held_out, verbose=0).argmax(1), truth)
-        low_, high_ = interval(scratch, len(truth))
-        print(f"From scratch: {scratch:.3f} (95%: {low_:.3f} to {high_:.3f}).")
-        print(f"Balanced accuracy from scratch: {scratch_balanced:.3f}.")
+        predicted_too = other.predict(held_out, verbose=0).argmax(axis=1)
+        scratch = ks.evaluation.classification_scores(predicted_too, truth)
+        tell("From scratch", scratch)
 
     summary = {
         "backend": keras.backend.backend(),
@@ -224,11 +207,9 @@ def main() -> None:
         "classes": names,
         "labels": len(images),
         "held_out": len(truth),
-        "accuracy": accuracy,
-        "accuracy_interval": [low, high],
-        "balanced_accuracy": balanced,
-        "scratch_accuracy": scratch,
-        "scratch_balanced_accuracy": scratch_balanced,
+        **found,
+        "scratch_accuracy": scratch.get("accuracy"),
+        "scratch_balanced_accuracy": scratch.get("balanced_accuracy"),
         "seconds": round(time.time() - started, 1),
         "seed": options.seed,
     }

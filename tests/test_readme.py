@@ -31,6 +31,7 @@ READERS_FOLDER = {"README.md": "photos"}
 FAST = pytest.mark.fast_on("torch")
 WITHOUT_CODE = {
     "CONTRIBUTING.md",
+    "docs/command-line.md",
     "docs/containers.md",
     "docs/design.md",
     "docs/does-it-pay.md",

@@ -37,7 +37,7 @@ def subcommand(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(run=run, trains=False)
+    parser.set_defaults(run=run, subcommand=name, trains=False)
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser
 
@@ -150,12 +150,13 @@ def check_folder(option: str, folder: str) -> None:
         raise CommandError(f"{option} {folder}: is a file, and must be a folder.")
 
 
-def check_output(output: Path, data: str | None = None) -> None:
+def check_output(output: Path, data: str | None = None, option: str = "--data") -> None:
     """Make a folder to write to, or the one that a file lies in.
 
     Args:
         output: the folder, or a file with an ending.
-        data: the folder that is read, among whose images no results may come to lie.
+        data: a folder that is read, among whose images no results may come to lie.
+        option: that names it.
 
     Raises:
         CommandError: if nothing can be written there.
@@ -163,7 +164,7 @@ def check_output(output: Path, data: str | None = None) -> None:
     folder = output.parent if output.suffix in (".npy", ".parquet", ".json", ".onnx") else output
     if data is not None and Path(data).resolve() in (output.resolve(), *output.resolve().parents):
         raise CommandError(
-            f"--output {output}: lies in --data {data}, among the images; choose another folder."
+            f"--output {output}: lies in {option} {data}, among the images; choose another folder."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,12 +7,11 @@ from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image, ImageOps
 
 from keras_simmim import data as sources
 from keras_simmim.command.command_error import CommandError
 from keras_simmim.command.fine_tuning import Task, fine_tune, sized
-from keras_simmim.command.opened import plain_images
+from keras_simmim.command.opened import looked_at_size, plain_images, values_of
 from keras_simmim.command.start import is_installed
 from keras_simmim.evaluation import DetectionQuality
 from keras_simmim.models import SSD, YOLO, FasterRCNN, ObjectDetector
@@ -28,8 +27,8 @@ def learn(options: argparse.Namespace, source: Any) -> None:
     common: dict[str, Any] = {
         "image_size": shape[:2],
         "batch_size": options.batch_size,
-        "channels": shape[2],
         "seed": options.seed,
+        **values_of(source),
     }
     split = {"validation_split": options.held_out or None}
 
@@ -73,7 +72,7 @@ def learn(options: argparse.Namespace, source: Any) -> None:
         )
         return {"classes": names, **found}
 
-    task = Task(lambda **place: read(**split, **place), make, kind, None, measure, pictures, truth)
+    task = Task(lambda **place: read(**split, **place), make, None, measure, pictures, truth)
     fixed = ("data", "boxes", "model", "batch_size", "seed", "held_out", "detector", "image_size")
     fine_tune(options, task, fixed)
 
@@ -115,8 +114,7 @@ def _list(
     size: tuple[int, int],
 ) -> None:
     """List an image and the boxes that were found in it, at the size that the model saw."""
-    with Image.open(path) as image:
-        width, height = ImageOps.exif_transpose(image).size
+    height, width = looked_at_size(path)
     number = len(listed["images"]) + 1
     listed["images"].append({"id": number, "file_name": name, "height": height, "width": width})
     factors = np.array([width / size[1], height / size[0]] * 2)

@@ -19,7 +19,10 @@ EXTRAS = {
     "torch": (("torch",), "to train on torch"),
     "evaluation": (("sklearn",), "linear probes"),
     "detection": (("pycocotools",), "the mAP of boxes"),
-    "parquet": (("pyarrow",), "embeddings as .parquet"),
+    "heic": (("pillow_heif",), "photographs of the ending .heic"),
+    "tiff": (("tifffile", "imagecodecs"), "TIFF"),
+    "dicom": (("pydicom",), "DICOM"),
+    "parquet": (("pyarrow",), "embeddings as .parquet, images in .parquet"),
     "onnx": (("onnx", "onnxruntime", "tf2onnx"), "export --format onnx"),
     "serving": (("tensorflow_serving",), "warm-up requests for TF Serving"),
     "hub": (("huggingface_hub", "safetensors"), "weights of the Hugging Face hub"),
@@ -55,12 +58,7 @@ def run(options: argparse.Namespace) -> None:
     start.load(options.backend, debug=options.debug)
     import keras
 
-    from keras_simmim.backend import devices
-
-    names = devices.device_names()
-    _say("backend", keras.backend.backend())
-    _say("devices", ", ".join(names))
-    if names == ["CPU"] and shutil.which("nvidia-smi"):
+    if start.devices() == "CPU" and shutil.which("nvidia-smi"):
         backend = keras.backend.backend()
         print(
             f"There is an NVIDIA GPU, but {backend} does not use it: install a build of it for "

@@ -8,7 +8,6 @@ from typing import Any
 import keras
 
 from keras_simmim import data as sources
-from keras_simmim.command.command_error import CommandError
 from keras_simmim.pretraining import Run
 from keras_simmim.pretraining.choices import follow_steps, rate_of
 from keras_simmim.training.fine_tuning_recipe import automatic_recipe
@@ -24,7 +23,6 @@ class Task:
     Args:
         learned: of the place in a run, as `epoch` and `first_batch`, to batches to learn from.
         make: makes the model.
-        kind: class of the model.
         rate: the highest learning rate of the model; None where it has a recipe.
         measure: of the trained model, to figures by name.
         pictures: images to look at while it learns, and in the report; None for none.
@@ -34,7 +32,6 @@ class Task:
 
     learned: Callable[..., Any]
     make: Callable[[], Any]
-    kind: Any
     rate: float | None
     measure: Callable[[Any], Mapping[str, Any]]
     pictures: Any = None
@@ -62,7 +59,6 @@ def fine_tune(options: argparse.Namespace, task: Task, fixed: Sequence[str]) -> 
         The model.
 
     Raises:
-        CommandError: for a folder with a run of another kind.
         ValueError: for one that was begun with other options.
     """
     dataset = task.learned()
@@ -115,12 +111,7 @@ def fine_tune(options: argparse.Namespace, task: Task, fixed: Sequence[str]) -> 
 def _lengthen(
     model: Any, task: Task, per_epoch: int, epochs: int, options: argparse.Namespace
 ) -> None:
-    """Let the rate of a model that goes on end with its last step, in case that is another now."""
-    if not isinstance(model, task.kind):
-        raise CommandError(
-            f"--output {options.output}: holds a run of a {type(model).__name__}; choose another "
-            "folder, or --overwrite it."
-        )
+    """Let the rate of a model that goes on end with its last step, if that is another one now."""
     if task.rate is not None:
         follow_steps(model, task.rate, epochs * per_epoch)
         return

@@ -7,7 +7,7 @@ from typing import Any
 from keras_simmim.command import arguments, start
 from keras_simmim.command.command_error import CommandError
 from keras_simmim.command.going_on import begins_anew, is_finished
-from keras_simmim.command.opened import class_folders, has_classes, open_model
+from keras_simmim.command.opened import class_folders, has_classes, open_model, values_of
 
 # What examples/finetune.py measured with.
 _RATE, _CROP_SCALE = 5e-4, (0.6, 1.0)
@@ -56,14 +56,14 @@ def _fine_tune(options: argparse.Namespace) -> None:
     from keras_simmim.models import ImageClassifier
 
     source = open_model(options.model)
-    if not has_classes(options.data):
+    if not has_classes(options.data, source):
         raise CommandError(
             f"--data {options.data}: has no classes; put the images of each into a sub-folder."
         )
     if options.held_out == 1:
         raise CommandError("--held-out 1: leaves nothing to learn from.")
     plain, held_out = class_folders(source, options)
-    names, (*size, channels) = plain.class_names, source.backbone.image_shape
+    names, (*size, _) = plain.class_names, source.backbone.image_shape
     split: dict[str, Any] = {}
     if held_out is not None:
         split = {"validation_split": options.held_out, "subset": "training"}
@@ -73,8 +73,9 @@ def _fine_tune(options: argparse.Namespace) -> None:
             options.data,
             batch_size=options.batch_size,
             crop=sources.RandomCrop(tuple(size), scale=_CROP_SCALE),
-            channels=channels,
             seed=options.seed,
+            cache="auto",
+            **values_of(source),
             **split,
             **place,
         )
@@ -105,6 +106,6 @@ def _fine_tune(options: argparse.Namespace) -> None:
         return {"classes": names, "held_out_images": len(labels), **scores}
 
     fixed = ("data", "model", "batch_size", "seed", "held_out", "frozen")
-    fine_tune(options, Task(learned, make, ImageClassifier, _RATE, measure), fixed)
+    fine_tune(options, Task(learned, make, _RATE, measure), fixed)
     print("Then, for example:")
     print(f"  keras-simmim export --model {options.output} --output DIR")

@@ -2,19 +2,33 @@
 
 import argparse
 
+from keras_simmim.command.command_error import CommandError
+
 
 def begins_anew(options: argparse.Namespace) -> None:
     """Remove a run that is to be overwritten, or else take the length that it was begun with.
 
     Args:
         options: with `output`, `overwrite` and `epochs`, which is changed if it is None.
+
+    Raises:
+        CommandError: for a run that another subcommand began.
     """
     from keras_simmim.pretraining import Run
 
     if options.overwrite:
         Run.remove(options.output)
-    elif options.epochs is None:
-        options.epochs = Run.settings_of(options.output).get("epochs")
+        return
+    begun = Run.settings_of(options.output)
+    # What `ks.pretrain` begins has none.
+    task = begun.get("subcommand", "pretrain")
+    if begun and task != options.subcommand:
+        raise CommandError(
+            f"--output {options.output}: holds a run of {task}; choose another folder, or "
+            "--overwrite it."
+        )
+    if options.epochs is None:
+        options.epochs = begun.get("epochs")
 
 
 def is_finished(options: argparse.Namespace) -> bool:

@@ -22,7 +22,7 @@ def measured(model: Any, options: argparse.Namespace) -> dict[str, Any]:
     Returns:
         The figures by name.
     """
-    if not has_classes(options.data):
+    if not has_classes(options.data, model):
         dataset = plain_images(options.data, model, options.batch_size, labels=None)
         print("The folder has no sub-folders with images, so there are no classes to name.")
         return _statistics(_embedded(model, dataset, options)[0])

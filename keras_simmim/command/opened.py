@@ -1,10 +1,14 @@
 """The model and the images that a subcommand names, opened."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 from keras_simmim.command.command_error import CommandError
+
+# EXIF's number of the orientation, and from which value on height and width are exchanged.
+_ORIENTATION, _FIRST_TURNED = 0x0112, 5
+# What a folder of a model has, if it is none of a run.
+_SIGNS = {"checkpoints", "model.keras", "simmim.json", "config.json"}
 
 
 def open_model(name: str) -> Any:
@@ -13,21 +17,23 @@ def open_model(name: str) -> Any:
     Raises:
         CommandError: if there is none.
     """
-    from keras_simmim.models.pretrained_network import open_model
+    from keras_simmim import models
     from keras_simmim.pretraining import Run
 
     path = Path(name)
-    is_path = path.exists() or os.sep in name.removeprefix("hf://") or path.suffix == ".keras"
-    if not name.startswith("hf://") and is_path and not path.exists():
-        raise CommandError(f"--model {name}: there is no such run or file.")
-    if path.is_dir() and not any(path.iterdir()):
-        raise CommandError(f"--model {name}: the folder is empty.")
+    if path.is_file() and path.suffix not in (".keras", ".pth"):
+        raise CommandError(f"--model {name}: is a file, but no .keras or .pth file.")
     if Run.epochs_of(path) is not None and not Run.is_whole(path):
         print(f"{name} is not finished; its newest checkpoint is taken.")
     try:
-        model = open_model(name)
+        model = models.open_model(name)
     except (ImportError, OSError, ValueError) as error:
-        raise CommandError(f"--model {name}: {' '.join(str(error).split())[:800]}") from error
+        reason = " ".join(str(error).split())[:800]
+        if not name.startswith("hf://") and not path.exists():
+            reason = "there is no such run or file."
+        elif path.is_dir() and not {each.name for each in path.iterdir()} & _SIGNS:
+            reason = "the folder holds no run and no preset: no model.keras, no checkpoints."
+        raise CommandError(f"--model {name}: {reason}") from error
     if model.backbone.takes_tokens:
         raise CommandError(f"--model {name}: takes texts or histories, not images.")
     return model
@@ -44,32 +50,54 @@ def plain_images(data: str, model: Any, batch_size: int, **options: Any) -> Any:
     """
     from keras_simmim import data as sources
 
-    *size, channels = model.backbone.image_shape
-    if channels not in (1, 3):
-        raise CommandError(
-            f"--data {data}: files have 1 or 3 channels, the model takes {channels}."
-        )
+    *size, _ = model.backbone.image_shape
     crop = (sources.WholeImage if model.sees_whole else sources.CenterCrop)(tuple(size))
     return sources.image_folder(
         data,
         batch_size=batch_size,
         crop=crop,
-        channels=channels,
         training=False,
+        **values_of(model),
         **options,
     )
 
 
-def has_classes(data: str) -> bool:
+def values_of(model: Any) -> dict[str, Any]:
+    """Say which channels and which values of files a model takes, for the sources of `ks.data`."""
+    count = model.backbone.image_shape[-1]
+    usual = count if count in (1, 3) else "all"
+    return {"channels": model.channel_names or usual, "value_range": model.value_range}
+
+
+def looked_at_size(path: str) -> tuple[int, int]:
+    """Return height and width of an intact image file as one looks at it, in pixels."""
+    from PIL import Image, UnidentifiedImageError
+
+    from keras_simmim.data.reading.encoded_image import MAX_PIXELS
+    from keras_simmim.data.reading.read_picture import read_picture
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            is_turned = image.getexif().get(_ORIENTATION, 1) >= _FIRST_TURNED
+    except UnidentifiedImageError:
+        height, width = read_picture(Path(path).read_bytes(), MAX_PIXELS).pixels.shape[:2]
+        is_turned = False
+    return (width, height) if is_turned else (height, width)
+
+
+def has_classes(data: str, model: Any) -> bool:
     """Tell whether the images of a folder lie in sub-folders, which then are classes.
+
+    Args:
+        data: the folder.
+        model: that is to take them.
 
     Raises:
         CommandError: if some do and some do not.
     """
-    from keras_simmim import data as sources
-
     try:
-        dataset = sources.image_folder(data, 8, training=False)
+        dataset = plain_images(data, model, 1)
     except ValueError as error:
         if "pass labels=None" not in str(error):
             raise

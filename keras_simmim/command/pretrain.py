@@ -9,7 +9,9 @@ from typing import Any
 from keras_simmim.command import arguments, start
 from keras_simmim.command.going_on import begins_anew, is_finished
 
-_DATA = "a folder of images, in sub-folders or not, or tfds:NAME"
+_DATA = "a folder of images, in sub-folders or not; or tfds:NAME, a .tar or a .parquet file"
+
+_PACKED = (".tar", ".parquet")
 
 
 def add(parsers: Any) -> None:
@@ -52,7 +54,8 @@ def add(parsers: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Pretrain, or go on."""
     options.trains = True
-    folder = None if options.data.startswith("tfds:") else options.data
+    is_folder = not options.data.startswith("tfds:") and Path(options.data).suffix not in _PACKED
+    folder = options.data if is_folder else None
     if folder is not None:
         arguments.check_folder("--data", folder)
     arguments.check_output(options.output, folder)

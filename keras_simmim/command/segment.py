@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> None:
     arguments.check_output(options.output, options.data)
     if options.trains:
         arguments.check_folder("--masks", options.masks)
+        arguments.check_output(options.output, options.masks, "--masks")
     start.load(options.backend, debug=options.debug)
     from keras_simmim.command.segmenting import learn, write_masks
     from keras_simmim.training import stop_gently

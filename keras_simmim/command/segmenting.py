@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from keras_simmim import data as sources
 from keras_simmim.command.command_error import CommandError
 from keras_simmim.command.fine_tuning import Task, fine_tune, sized
-from keras_simmim.command.opened import plain_images
+from keras_simmim.command.opened import looked_at_size, plain_images, values_of
 from keras_simmim.data.target_values import IGNORED_PIXEL
 from keras_simmim.evaluation import SegmentationQuality
 from keras_simmim.evaluation.palette import palette
@@ -26,9 +26,9 @@ def learn(options: argparse.Namespace, source: Any) -> None:
     common: dict[str, Any] = {
         "image_size": shape[:2],
         "batch_size": options.batch_size,
-        "channels": shape[2],
         "seed": options.seed,
         "class_names": options.class_names,
+        **values_of(source),
     }
     split = {"validation_split": options.held_out or None}
 
@@ -68,7 +68,6 @@ def learn(options: argparse.Namespace, source: Any) -> None:
     task = Task(
         lambda **place: read(**split, **place),
         make,
-        ImageSegmenter,
         _RATE,
         measure,
         pictures[:8],
@@ -107,11 +106,10 @@ def write_masks(options: argparse.Namespace, model: Any) -> None:
         for classes in model.segment(batch).astype("uint8"):
             # Broken files have no row; they are known by the time that the next one has.
             path = next(path for path in files if path not in dataset.broken_files)
-            with Image.open(path) as image:
-                size = ImageOps.exif_transpose(image).size
+            height, width = looked_at_size(path)
             mask = Image.fromarray(classes, "P")
             mask.putpalette(colors)
-            _save(mask.resize(size, Image.Resampling.NEAREST), places[path])
+            _save(mask.resize((width, height), Image.Resampling.NEAREST), places[path])
     written = len(dataset.file_paths) - len(dataset.broken_files)
     names = model.class_names or [str(number) for number in range(model.num_classes)]
     told = ", ".join(f"{number} {name}" for number, name in enumerate(names))

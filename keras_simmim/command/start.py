@@ -26,7 +26,7 @@ def is_starting() -> bool:
     `import keras_simmim` imports Keras and a backend, which takes seconds; but for the command,
     the first import comes before it has read its arguments.
     """
-    if "keras" in sys.modules:
+    if sys.modules.get("keras"):
         return False
     if sys.argv[:1] == ["-m"]:
         # So it is called while Python looks for the module.

@@ -8,9 +8,11 @@ import tensorflow as tf
 
 from keras_simmim.data.geometry.crop_arguments import Crop
 from keras_simmim.data.pipeline.cropping import crop_image
-from keras_simmim.data.reading.deep_png import decode_deep_png, is_deep_png
 from keras_simmim.data.reading.encoded_image import EncodedImage
+from keras_simmim.data.reading.exif import may_have_exif, stated_orientation
 from keras_simmim.data.reading.formats import DEEP_RANGE
+from keras_simmim.data.reading.headers import header, starts_with
+from keras_simmim.data.reading.orientation import displayed
 from keras_simmim.data.reading.pixel_image import PixelImage
 
 Range = tuple[float, float] | None
@@ -49,17 +51,26 @@ def decode_batch(
             return pixels, tf.ensure_shape(image.shape, (2,))
 
         def deep() -> tuple[tf.Tensor, tf.Tensor]:
-            stored = decode_deep_png(checked, max_pixels)
-            image = PixelImage(_scaled(stored, channels, value_range))
+            image = PixelImage(_scaled(_deep_pixels(checked), channels, value_range))
             return crop_image(image, crop), image.shape[:2]
 
-        return plain() if value_range is None else tf.cond(is_deep_png(checked), deep, plain)
+        if value_range is None:
+            return plain()
+        head = header(checked)
+        return tf.cond(starts_with(head, b"\x89PNG") & (head[24] == 16), deep, plain)
 
     kind = tf.uint8 if value_range is None else tf.float32
     positions = tf.range(tf.size(contents))
     pixels = tf.TensorSpec((*crop.shape, channels), kind)
     signature = (pixels, tf.TensorSpec((2,), tf.int32))
     return tf.map_fn(decode, (positions, contents), fn_output_signature=signature)
+
+
+def _deep_pixels(contents: tf.Tensor) -> tf.Tensor:
+    """Return the pixels of a PNG of 16 bits, uint16 (height, width, 1 to 4), as it is looked at."""
+    has_exif = may_have_exif(contents, "eXIf")
+    turn = tf.cond(has_exif, lambda: stated_orientation(contents), lambda: 1)
+    return displayed(tf.io.decode_png(contents, dtype=tf.uint16), turn)
 
 
 def _scaled(stored: tf.Tensor, channels: int, value_range: Range) -> tf.Tensor:

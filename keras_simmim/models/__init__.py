@@ -5,6 +5,7 @@ from keras_simmim.models.image_classifier import ImageClassifier
 from keras_simmim.models.image_model import ImageModel
 from keras_simmim.models.image_segmenter import ImageSegmenter
 from keras_simmim.models.object_detector import ObjectDetector
+from keras_simmim.models.pretrained_network import open_model
 from keras_simmim.models.sequence_recommender import SequenceRecommender
 from keras_simmim.models.simmim import SimMIM
 from keras_simmim.models.ssd import SSD
@@ -22,4 +23,5 @@ __all__ = [
     "SequenceRecommender",
     "SimMIM",
     "TextClassifier",
+    "open_model",
 ]

@@ -20,8 +20,21 @@ def open_model(address: str | os.PathLike[str]) -> Any:
             that is intact is taken, a run's folder that has only its model, or what
             `SimMIM.from_preset` takes.
 
+    Returns:
+        The model, of whatever kind was saved.
+
     Raises:
-        ValueError: for an address that is none of these.
+        FileNotFoundError: for a `.keras` file that is not there.
+        ValueError: for an address that is none of these, or a file that is damaged.
+
+    Example:
+    ```python
+    import keras_simmim as ks
+
+    backbone = ks.backbones.ViT((16, 24, 3), 8, num_layers=1, num_heads=2, hidden_dim=8)
+    ks.ImageClassifier(backbone, num_classes=2).save("classifier.keras")
+    ks.models.open_model("classifier.keras").num_classes   # 2
+    ```
     """
     address = os.fspath(address)
     if address.endswith(".keras"):

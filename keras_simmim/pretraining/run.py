@@ -74,12 +74,12 @@ class Run:
         record = self.folder / _RECORD
         # As they are written: tuples are lists.
         now = json.loads(json.dumps(dict(settings), default=str))
-        self.begun: dict[str, Any] = self.settings_of(folder) if self.checkpoints.exists() else {}
-        for name in fixed if self.begun else ():
-            if self.begun.get(name) != now[name]:
+        begun = self.settings_of(folder) if self.checkpoints.exists() else {}
+        for name in fixed if begun else ():
+            if begun.get(name) != now[name]:
                 raise ValueError(
-                    f"{name}: the run in {self.folder} was begun with {self.begun.get(name)!r}, "
-                    f"got {now[name]!r}; choose another folder for another run."
+                    f"{name}: the run in {self.folder} was begun with {begun.get(name)!r}, got "
+                    f"{now[name]!r}; choose another folder for another run."
                 )
         if processes.index() == 0:
             record_run(record, settings)

@@ -46,7 +46,9 @@ def test_a_folder_is_segmented(folder, tmp_path, example):
     assert "pretrained: mean IoU" in said
     assert "scratch: mean IoU" in said
     run = tmp_path / "segmenter-pretrained"
-    assert np.asarray(Image.open(run / "segmentation.png")).shape == (192, 128, 3)
+    # Two images of 128 pixels, 4 between them, behind the names of three rows.
+    sheet = np.asarray(Image.open(run / "segmentation.png"))
+    assert sheet.shape == (3 * 132 - 4, 90 + 2 * 132 - 4, 3)
     assert "segmentation.png" in (run / "report.html").read_text(encoding="utf-8")
     keras.saving.load_model(run / "model.keras")
     again = example(
@@ -60,7 +62,8 @@ def test_objects_of_a_folder_are_found(folder, tmp_path, example):
     said = example("detect.py", *data, *common(tmp_path), "--detector", "ssd")
     assert "held-out images: mAP" in said
     run = tmp_path / "detector-scratch"
-    assert np.asarray(Image.open(run / "detection.png")).shape == (128, 128, 3)
+    sheet = np.asarray(Image.open(run / "detection.png"))
+    assert sheet.shape == (2 * 132 - 4, 52 + 2 * 132 - 4, 3)
     assert "detection.png" in (run / "report.html").read_text(encoding="utf-8")
 
 

@@ -68,7 +68,8 @@ def test_the_report_has_all_blocks_and_the_colors(folders, saved, tmp_path, exam
     assert report["representations"]["colors"]["accuracy"] == 1
     assert report["best"] in ("block 0", "features")
     picture = keras.utils.img_to_array(keras.utils.load_img(tmp_path / "neighbors.png"))
-    assert picture.shape == (8 * 16, 16 + 2 + 8 * 16, 3)
+    # A line of titles; a query, a gap of an eighth and eight neighbors, 4 pixels between all.
+    assert picture.shape == (16 + 8 * 20 - 4, 16 + 2 + 8 * 16 + 9 * 4, 3)
 
 
 @pytest.mark.parametrize("script", ["finetune.py", "evaluate.py"])

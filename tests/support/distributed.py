@@ -88,7 +88,9 @@ MASKS[::4, :4] = 255
 
 def trained(make, arrays):
     """Logs of every step and the weights after 20 of them."""
-    keras.utils.set_random_seed(0)
+    # A seed with which no two blocks have all but the same score on any backend: rounding would
+    # decide which of them a learned mask hides.
+    keras.utils.set_random_seed(1)
     model = make()
     model.compile(keras.optimizers.SGD(0.02, global_clipnorm=1.0))
     steps = []

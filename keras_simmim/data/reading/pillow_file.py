@@ -3,7 +3,7 @@
 from typing import IO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from keras_simmim.data.reading.file_kinds import HEIC, needs
 from keras_simmim.data.reading.orientation import turned
@@ -26,7 +26,11 @@ def read_pillow(file: IO[bytes], max_pixels: int) -> Picture:
         ValueError: if it cannot be read.
         OSError: likewise.
     """
-    with Image.open(file) as image:
+    try:
+        image = Image.open(file)
+    except UnidentifiedImageError as error:
+        raise ValueError("is no image that Pillow knows") from error
+    with image:
         return _picture(image, max_pixels)
 
 

@@ -3,14 +3,13 @@
 import io
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
 from keras_simmim.data.reading.array_file import read_npy, read_npz
-from keras_simmim.data.reading.deep_png import decode_deep_png
+from keras_simmim.data.reading.deep_png import is_deep_png, read_deep_png
 from keras_simmim.data.reading.dicom_file import read_dicom
 from keras_simmim.data.reading.headers import header, starts_with
-from keras_simmim.data.reading.picture import Picture, UnfitError, usual_names
+from keras_simmim.data.reading.picture import Picture, UnfitError
 from keras_simmim.data.reading.pillow_file import read_heic, read_pillow
 from keras_simmim.data.reading.plain_reason import plain_reason
 from keras_simmim.data.reading.tiff_file import read_tiff
@@ -18,7 +17,8 @@ from keras_simmim.data.reading.tiff_file import read_tiff
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # As DICOM begins without its preamble: the group of what is identified, or of the file itself.
 BARE_DICOM = (b"\x08\0", b"\x02\0")
-HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+AVIF = (b"avif", b"avis")
+MOST_BRANDS = 64  # bytes of the box that lists what a HEIC or an AVIF is
 ENCODED = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF")
 MOST_WORDS = 300  # characters of a reason
 
@@ -70,17 +70,11 @@ def _reader(contents: bytes, page: int | str, window: bool) -> Callable[..., Pic
         return read_npy
     if contents.startswith(b"PK"):
         return read_npz
-    if contents[4:8] == b"ftyp" and contents[8:12] in HEIC:
-        return read_heic
-    if contents.startswith(b"\x89PNG") and contents[24:25] == b"\x10":
-        return lambda _, most: _deep_png(contents, most)
-    if contents.startswith(ENCODED) or contents[4:8] == b"ftyp":
+    if contents[4:8] == b"ftyp":
+        brands = contents[8 : min(MOST_BRANDS, int.from_bytes(contents[:4]))]
+        return read_pillow if any(brand in brands for brand in AVIF) else read_heic
+    if is_deep_png(contents):
+        return lambda _, most: read_deep_png(contents, most)
+    if contents.startswith(ENCODED):
         return read_pillow
     raise ValueError("is of no format that is read")
-
-
-def _deep_png(contents: bytes, max_pixels: int) -> Picture:
-    """Read a PNG of 16 bits."""
-    with tf.device("CPU:0"):
-        pixels: np.ndarray = decode_deep_png(tf.constant(contents), max_pixels).numpy()
-    return Picture(pixels, usual_names(pixels.shape[-1]), (0.0, 65535.0))

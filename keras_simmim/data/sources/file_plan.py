@@ -209,7 +209,9 @@ class FilePlan:
         side = None if self.dense else needed_side(self.plan.crop)
         place = self.cache
         if place == AUTO:
-            fits = side is not None and self.channels.converts and fits_in_memory(count, side)
+            # Floats take four times as much.
+            many = count if self.value_range is None else 4 * count
+            fits = side is not None and self.channels.converts and fits_in_memory(many, side)
             place = MEMORY if fits else None
         return None if place is None else PixelCache(count, place, side)
 

@@ -115,6 +115,16 @@ def test_a_run_goes_on_and_shards_are_slices(folder):
     np.testing.assert_array_equal(joined, epochs[0])
 
 
+@pytest.mark.parametrize("cache", ["memory", "disk"])
+def test_pixels_that_are_kept_are_the_same(folder, cache):
+    options = {"seed": 2, "value_range": "dtype", "channels": "all", "training": False}
+    plain, kept = (data.image_folder(folder, SHAPE, 5, cache=c, **options) for c in (None, cache))
+    expected = np.concatenate([batch.numpy() for batch in plain])
+    for _ in range(2):
+        found = np.concatenate([batch.numpy() for batch in kept])
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
 def test_two_crops(folder):
     one, two = (
         data.image_folder(folder, 8, 5, crops=crops, value_range="dtype") for crops in (1, 2)
