@@ -9,7 +9,7 @@ from PIL import Image
 
 import keras_simmim as ks
 from keras_simmim.evaluation.lay_out import GAP
-from keras_simmim.pretraining.run import Run
+from keras_simmim.pretraining.run import PICTURE_SIDE, Run
 
 pytestmark = pytest.mark.long
 
@@ -110,7 +110,7 @@ def test_a_run_keeps_it_and_shows_what_was_chosen(scenes, tmp_path):
     assert (resumed.value_range, resumed.channel_names) == (RANGE, NAMES)
     shown = np.asarray(Image.open(tmp_path / "reconstructions.png"))
     for column, picture in enumerate(pictures):
-        found = original(shown, column, 2, scale=2)
+        found = original(shown, column, 2, scale=PICTURE_SIDE // 16)
         assert np.abs(found.astype(int) - picture[..., COLORS]).max() <= 1
     neighbors = np.asarray(Image.open(tmp_path / "neighbors.png"))
     assert neighbors.shape[-1] == 3
