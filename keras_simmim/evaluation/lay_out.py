@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from keras_simmim.evaluation.rgb_pictures import Shown, chosen_channels
 
@@ -80,6 +79,8 @@ def _enlarged(picture: np.ndarray, scale: int, shown_channels: Shown) -> np.ndar
 
 def _write(place: np.ndarray, text: str, size: int) -> None:
     """Write black text into a white place, in the middle of its height."""
+    from PIL import Image, ImageDraw, ImageFont
+
     height, width, _ = place.shape
     paper = Image.new("L", (width, height), 255)
     font = ImageFont.load_default(size)

@@ -67,6 +67,7 @@ def stop_gently() -> Iterator[None]:
     checkpoint = ks.training.callbacks.Checkpoint("checkpoints")
     with ks.training.stop_gently():
         model.fit(images, verbose=0, callbacks=[checkpoint])
+    int(model.step)   # 1
     ```
     """
 

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import keras_simmim as ks
+
 pytestmark = pytest.mark.long
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "train.py"
@@ -106,6 +108,16 @@ def test_a_folder_is_trained_on_and_a_run_is_continued(
     # The first epoch ended in both runs.
     assert [event.step for event in log.Scalars("losses/loss")] == [1, 1, 2]
     assert {"settings", "features/stem"} <= set(log.Tags()["tensors"])
+
+
+def test_shards_are_trained_on(photographs, tmp_path, monkeypatch, example, shallow):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    ks.data.write_shards(photographs, tmp_path / "shards", images_per_shard=7)
+    options = ("--image-size", 32, "--batch-size", 8, "--epochs", 1, "--output", tmp_path / "run")
+    example("train.py", "--data", f"{tmp_path}/shards/*.tar", *options)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert (summary["images"], summary["steps"]) == (16, 2)
+    assert 0 <= summary["knn_after"] <= 1
 
 
 def test_mistakes_are_one_line_and_an_error(tmp_path, refusal):

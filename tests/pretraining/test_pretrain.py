@@ -211,6 +211,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["images"] == 12
 
 
+@pytest.mark.long
 def test_a_finished_run_trains_on_at_the_rates_of_the_longer_one(tmp_path):
     run = {"output": tmp_path / "run", "batch_size": 4}
     first = ks.pretrain(IMAGES, epochs=1, **run)

@@ -101,7 +101,10 @@ def from_huggingface(
         images = images.cast_column(image, datasets.Image(decode=False))
     elif getattr(features[image], "dtype", None) not in ("binary", "large_binary"):
         raise ValueError(f"image must be a column of images or bytes, got {features[image]}.")
-    values = [] if label is None else dataset.with_format(None)[label][:]
-    names = getattr(features[label], "names", None) if label is not None else None
-    columns = class_column(values or [None] * len(dataset), names)
+    values, names = [None] * len(dataset), None
+    if label is not None:
+        values = dataset.with_format(None)[label][:]
+        if any(value is not None for value in values):
+            names = getattr(features[label], "names", None)
+    columns = class_column(values, names)
     return plan.batched_rows(HuggingFaceTable(images, image), *columns, {})

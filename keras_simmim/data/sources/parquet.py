@@ -116,8 +116,8 @@ def from_parquet(
     if not files:
         reason = "".join(f"; {path!r}: {why}" for path, why in list(unreadable.items())[-1:])
         raise ValueError(f"no image in {len(named)} files, first {named[0]!r}{reason}.")
-    if class_names is None:
-        class_names = files[0].class_names
     labels = [value for file in files for value in file.labels]
+    if class_names is None and any(value is not None for value in labels):
+        class_names = files[0].class_names
     columns = class_column(labels, class_names)
     return plan.batched_rows(ParquetTable(files, cache_bytes), *columns, unreadable)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from keras_simmim.data import arguments
+from keras_simmim.data.target_values import UNLABELED
 
-UNLABELED = -1
 MOST = 2**31 - 1
 
 
@@ -55,9 +55,9 @@ def class_column(
     if str in kinds:
         found = sorted({value for value in values if isinstance(value, str)})
         names = found if names is None else names
-        if missing := [name for name in found if name not in set(names)]:
-            raise ValueError(f"class_names must hold all labels, got {names!r} without {missing!r}")
         numbers = {name: number for number, name in enumerate(names)}
+        if missing := [name for name in found if name not in numbers]:
+            raise ValueError(f"class_names must hold all labels, got {names!r} without {missing!r}")
         return ClassColumn(
             [UNLABELED if value is None else numbers[str(value)] for value in values], names
         )

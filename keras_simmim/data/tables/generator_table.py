@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_simmim.data.tables.row_table import RowTable
-
-UNLABELED = -1
+from keras_simmim.data.target_values import UNLABELED
 
 
 class GeneratorTable(RowTable):

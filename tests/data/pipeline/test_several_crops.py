@@ -83,9 +83,9 @@ def test_a_jpeg_of_a_folder_is_read_once_and_decoded_crop_by_crop(
         opened.append(arguments)
         return read(cls, *arguments)
 
-    def counted_part(image, box):
+    def counted_part(image, box, size=None):
         boxes.append(box)
-        return part(image, box)
+        return part(image, box, size)
 
     monkeypatch.setattr(EncodedImage, "open", classmethod(counted_open))
     monkeypatch.setattr(EncodedImage, "part", counted_part)

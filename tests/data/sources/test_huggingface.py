@@ -95,6 +95,9 @@ def test_labels_of_other_kinds(folder):
         assert [c.tolist() for c in columns[1:]] == ([expected] if expected else [])
         assert dataset.class_names == (["x", "y"] if label == "name" else None)
     assert len(epoch_of(data.from_huggingface(made, 8, training=False))[0]) == 1
+    # As splits to be tested on are published.
+    none = rows(folder).map(lambda row: {"label": None})
+    assert len(epoch_of(data.from_huggingface(none, 8, training=False))[0]) == 1
 
 
 @pytest.mark.parametrize("training", [True, False])
