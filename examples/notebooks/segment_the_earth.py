@@ -37,7 +37,7 @@ sys.path.append("..")
 from segment import CLIMATES, climate_tiles
 
 SMALL = "KERAS_SIMMIM_SMALL" in os.environ  # for tests: a run of seconds that learns nothing
-EVERY, PRETRAIN_EPOCHS, EPOCHS = (60, 1, 1) if SMALL else (2, 6, 4)
+EVERY, PRETRAIN_EPOCHS, EPOCHS = (60, 1, 1) if SMALL else (3, 6, 4)
 
 """
 ## Tiles and masks
