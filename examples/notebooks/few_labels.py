@@ -87,7 +87,9 @@ def fine_tuned(network):
 
 for name, network in (("from scratch", untrained), ("pretrained", model)):
     predicted = fine_tuned(network).predict(test_images, verbose=0).argmax(-1)
-    recalls = [(predicted == test_labels)[test_labels == group].mean() for group in range(5)]
+    recalls = [
+        (predicted == test_labels)[test_labels == group].mean() for group in np.unique(test_labels)
+    ]
     print(f"{name:16} {np.mean(recalls):.3f}")
 
 # %% [markdown]
