@@ -11,8 +11,9 @@ import numpy as np
 from keras_simmim import data as sources
 from keras_simmim.command.command_error import CommandError
 from keras_simmim.command.fine_tuning import Task, fine_tune, sized
-from keras_simmim.command.opened import looked_at_size, plain_images, values_of
+from keras_simmim.command.opened import files_of_rows, looked_at_size, plain_images, values_of
 from keras_simmim.command.start import is_installed
+from keras_simmim.command.written_whole import written_whole
 from keras_simmim.evaluation import DetectionQuality
 from keras_simmim.models import SSD, YOLO, FasterRCNN, ObjectDetector
 
@@ -85,7 +86,7 @@ def write_boxes(options: argparse.Namespace, model: Any) -> None:
             "teaches it."
         )
     dataset = plain_images(options.data, model, options.batch_size, labels=None)
-    files = iter(dataset.file_paths)
+    files = files_of_rows(dataset)
     names = model.class_names or [str(number) for number in range(model.num_classes)]
     listed: dict[str, list[dict[str, Any]]] = {
         "images": [],
@@ -94,12 +95,10 @@ def write_boxes(options: argparse.Namespace, model: Any) -> None:
     }
     for batch in dataset.as_numpy_iterator():
         for found in model.detect(batch, options.score):
-            # Broken files have no row; they are known by the time that the next one has.
-            path = next(path for path in files if path not in dataset.broken_files)
+            path = next(files)
             _list(listed, os.path.relpath(path, options.data), path, found, batch.shape[1:3])
-    aside = options.output.with_name(f".{options.output.name}.part")
-    aside.write_text(json.dumps(listed, indent=1), encoding="utf-8")
-    os.replace(aside, options.output)
+    with written_whole(options.output) as aside:
+        aside.write_text(json.dumps(listed, indent=1), encoding="utf-8")
     print(
         f"{options.output}: {len(listed['annotations'])} boxes in {len(listed['images'])} images, "
         f"of a score of {options.score:g} and more."

@@ -7,7 +7,8 @@ from typing import Any
 
 from keras_simmim.command import arguments, start
 from keras_simmim.command.command_error import CommandError
-from keras_simmim.command.opened import open_model, plain_images, read_files
+from keras_simmim.command.opened import files_of_rows, open_model, plain_images
+from keras_simmim.command.written_whole import written_whole
 
 
 def add(parsers: Any) -> None:
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
     # One a line, whatever a name has in it.
     names = [
         Path(os.path.relpath(path, options.data)).as_posix().replace("\n", "\\n")
-        for path in read_files(dataset)
+        for path in files_of_rows(dataset)
     ]
     if as_table:
         _write_table(options.output, names, embeddings)
@@ -68,18 +69,15 @@ def run(options: argparse.Namespace) -> None:
 def _write_array(file: Path, array: Any) -> None:
     import numpy as np
 
-    aside = file.with_name(f".{file.name}.part")
-    with aside.open("wb") as opened:
+    with written_whole(file) as aside, aside.open("wb") as opened:
         np.save(opened, array)
-    os.replace(aside, file)
 
 
 def _write_text(file: Path, lines: list[str]) -> None:
-    aside = file.with_name(f".{file.name}.part")
     text = "".join(f"{line}\n" for line in lines)
-    # A name that is no text is written as the bytes that it is.
-    aside.write_text(text, encoding="utf-8", errors="surrogateescape")
-    os.replace(aside, file)
+    with written_whole(file) as aside:
+        # A name that is no text is written as the bytes that it is.
+        aside.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def _write_table(file: Path, names: list[str], embeddings: Any) -> None:
@@ -90,6 +88,5 @@ def _write_table(file: Path, names: list[str], embeddings: Any) -> None:
         pyarrow.array(embeddings.reshape(-1)), embeddings.shape[1]
     )
     texts = [os.fsencode(name).decode(errors="replace") for name in names]
-    aside = file.with_name(f".{file.name}.part")
-    parquet.write_table(pyarrow.table({"file": texts, "embedding": vectors}), aside)
-    os.replace(aside, file)
+    with written_whole(file) as aside:
+        parquet.write_table(pyarrow.table({"file": texts, "embedding": vectors}), aside)

@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import os
 from typing import Any
 
 from keras_simmim.command import arguments, start
 from keras_simmim.command.opened import open_model
+from keras_simmim.command.written_whole import written_whole
 
 
 def add(parsers: Any) -> None:
@@ -43,7 +43,6 @@ def run(options: argparse.Namespace) -> None:
     model = open_model(options.model)
     found = measured(model, options)
     if options.output:
-        aside = options.output.with_name(f".{options.output.name}.part")
         told = {"model": options.model, "data": options.data, "seed": options.seed, **found}
-        aside.write_text(json.dumps(told, indent=2), encoding="utf-8")
-        os.replace(aside, options.output)
+        with written_whole(options.output) as aside:
+            aside.write_text(json.dumps(told, indent=2), encoding="utf-8")

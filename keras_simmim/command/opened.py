@@ -1,5 +1,6 @@
 """The model and the images that a subcommand names, opened."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,9 @@ def class_folders(model: Any, options: Any) -> tuple[Any, Any]:
     return parts
 
 
-def read_files(dataset: Any) -> list[str]:
-    """List the intact files of a data set that was read to its end, in its order."""
-    return [path for path in dataset.file_paths if path not in dataset.broken_files]
+def files_of_rows(dataset: Any) -> Iterator[str]:
+    """Give the file of each row of a data set, in its order, for each that was read before.
+
+    Broken files have no row; they are known by the time that the next one has.
+    """
+    return (path for path in dataset.file_paths if path not in dataset.broken_files)

@@ -1,8 +1,6 @@
 """keras-simmim pretrain: a network out of images without labels."""
 
 import argparse
-import io
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +63,7 @@ def run(options: argparse.Namespace) -> None:
 
     with training.stop_gently():
         if options.distribute:
-            together = training.distribute()
-            print(together, flush=True)
-            if together.index:
-                # The first process tells what all do.
-                sys.stdout = io.StringIO()
+            training.distribute().tell()
         begins_anew(options)
         if is_finished(options):
             return

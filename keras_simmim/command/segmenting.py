@@ -10,7 +10,8 @@ from PIL import Image
 from keras_simmim import data as sources
 from keras_simmim.command.command_error import CommandError
 from keras_simmim.command.fine_tuning import Task, fine_tune, sized
-from keras_simmim.command.opened import looked_at_size, plain_images, values_of
+from keras_simmim.command.opened import files_of_rows, looked_at_size, plain_images, values_of
+from keras_simmim.command.written_whole import written_whole
 from keras_simmim.data.target_values import IGNORED_PIXEL
 from keras_simmim.evaluation import SegmentationQuality
 from keras_simmim.evaluation.palette import palette
@@ -101,11 +102,10 @@ def write_masks(options: argparse.Namespace, model: Any) -> None:
     dataset = plain_images(options.data, model, options.batch_size, labels=None)
     places = _places(dataset.file_paths, options)
     colors = palette(model.num_classes).tobytes()
-    files = iter(dataset.file_paths)
+    files = files_of_rows(dataset)
     for batch in dataset.as_numpy_iterator():
         for classes in model.segment(batch).astype("uint8"):
-            # Broken files have no row; they are known by the time that the next one has.
-            path = next(path for path in files if path not in dataset.broken_files)
+            path = next(files)
             height, width = looked_at_size(path)
             mask = Image.fromarray(classes, "P")
             mask.putpalette(colors)
@@ -135,6 +135,5 @@ def _places(paths: list[str], options: argparse.Namespace) -> dict[str, Path]:
 
 def _save(mask: Image.Image, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    aside = place.with_name(f".{place.name}.part")
-    mask.save(aside, "PNG")
-    os.replace(aside, place)
+    with written_whole(place) as aside:
+        mask.save(aside, "PNG")
