@@ -113,8 +113,8 @@ def __getattr__(name: str) -> Any:
             raise
         raise ImportError(
             f"{__name__}.{name} needs TensorFlow to read data, whatever Keras computes on: "
-            "pip install tensorflow. Without it, `fit` takes arrays and any "
-            "keras.utils.PyDataset.",
+            "pip install tensorflow. Without it, `fit` takes arrays, any keras.utils.PyDataset, "
+            "Grain's data sets and torch's DataLoader: docs/other-readers.md.",
             name="tensorflow",
         ) from error
     value = getattr(module, name)

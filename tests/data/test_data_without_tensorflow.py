@@ -24,7 +24,8 @@ for name in names:
         getattr(ks.data, name)
     except ImportError as error:
         assert error.name == "tensorflow"
-        for part in (f"ks.data.{name}", "pip install tensorflow", "arrays", "PyDataset"):
+        readers = ("arrays", "PyDataset", "Grain", "DataLoader")
+        for part in (f"ks.data.{name}", "pip install tensorflow", *readers):
             assert part.replace("ks.", "keras_simmim.") in str(error), error
     else:
         raise AssertionError(name)
