@@ -211,9 +211,8 @@ class ObjectDetector(DenseModel):
         features = self.features(images, training)
         losses = {}
         total = ops.sum(ops.where(counts > 0.0, wrong, 0.0)) + sum(self.losses)
-        # Boxes of all replicas count alike: the mean of what is 1 on one of them is their share.
-        is_first = ops.cast(ops.equal(devices.first_example(1), 0), "float32")
-        least = devices.mean_over_replicas(is_first)
+        # Boxes of all replicas count alike: a replica's part of the 1 that is divided by at least.
+        least = 1.0 / devices.sum_over_replicas(ops.ones(()))
         for name, (lost, shares) in self.box_losses(features, boxes, labels).items():
             share = devices.mean_over_replicas(ops.sum(shares * counts))
             share = ops.maximum(share, least)

@@ -21,8 +21,10 @@ class Augmentation(keras.layers.Layer):
     Done are, in this order: color jitter, RandAugment, erasing, and then mixup or CutMix, one of
     them for each batch; nothing is done unless asked for. All draws are functions of (seed, step).
     Those of the color jitter are the same on every backend; the others are made by Keras' layers,
-    whose draws differ between backends. Keras' RandAugment computes all its eleven operations,
-    twice, and keeps two, the same for the whole batch: it can cost more than a small network.
+    whose draws differ between backends. Where several devices or processes share a batch on
+    TensorFlow or torch, RandAugment and erasing draw for each of them; all else is that of one
+    batch. Keras' RandAugment computes all its eleven operations, twice, and keeps two, the same for
+    the whole batch: it can cost more than a small network.
 
     Args:
         rand_augment: magnitude of RandAugment's operations, 0–10; 0 for none. Each operation draws
@@ -122,7 +124,7 @@ class Augmentation(keras.layers.Layer):
             ValueError: for another number of channels than 1 and 3, with `color_jitter` or
                 `rand_augment`.
         """
-        self._seed_layers(step)
+        self._seed_layers(step, devices.first_example(ops.shape(images)[0]))
         images = ops.cast(images, "float32")
         if self.color_jitter:
             images = jitter_colors(images, self.color_jitter, self.seed, step)
@@ -169,16 +171,22 @@ class Augmentation(keras.layers.Layer):
         # Some of Keras' operations leave the range on some backends.
         return ops.clip(augmented, 0.0, 255.0)[..., :channels]
 
-    def _seed_layers(self, step: Tensor | int) -> None:
+    def _seed_layers(self, step: Tensor | int, first: Tensor | int) -> None:
         """Set the generators of Keras' layers to states that only (seed, step) decides.
+
+        What changes each image by itself draws other numbers on each replica; mixup and CutMix mix
+        the whole batch, and so draw the same ones everywhere.
 
         Args:
             step: int32 scalar.
+            first: number of this replica's first image within the batch of all replicas.
         """
         layers = (self.augmenter, self.eraser, self.mixer, self.cutter)
-        for index, layer in enumerate(layers):
+        firsts = (first, first, 0, 0)
+        for index, (layer, start) in enumerate(zip(layers, firsts, strict=True)):
             if layer is not None:
-                word = ops.right_shift(hash_words([self.seed, step, index + 3]), 1)
+                place = index + 3 + len(layers) * start
+                word = ops.right_shift(hash_words([self.seed, step, place]), 1)
                 word = ops.bitwise_and(word, 2**30 - 1)
                 state = layer.generator.state
                 state.assign(ops.cast(ops.stack([word, ops.zeros_like(word)]), state.dtype))

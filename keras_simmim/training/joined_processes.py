@@ -32,10 +32,10 @@ def join_processes(model: Any, arguments: Config) -> None:
     if count == 1:
         return
     content = 0
-    if isinstance(x, np.ndarray):
+    if all(isinstance(each, np.ndarray) for each in keras.tree.flatten(x)):
         parts = [arguments.pop(name, None) for name in ("x", "y", "sample_weight")]
         arguments |= {"y": None, "sample_weight": None, "batch_size": None}
-        content = _checksum([part for part in parts if part is not None])
+        content = _checksum(keras.tree.flatten(parts))
         shard = Shard.from_arguments(None, None, batch_size=size, training=True)
         first_epoch = arguments.get("initial_epoch", 0)
         arguments["x"] = x = OwnRows(parts, size, bool(arguments["shuffle"]), shard, first_epoch)
@@ -67,7 +67,8 @@ class OwnRows(keras.utils.PyDataset):
     The incomplete last batch is left out, unless it is the only one.
 
     Args:
-        arrays: images, labels and weights, the last ones None where there are none.
+        arrays: images, labels and weights, each an array or a dictionary of arrays, the last ones
+            None where there are none.
         batch_size: rows of a batch of all processes.
         shuffles: whether every epoch has an order of its own.
         shard: which rows of each batch.
@@ -80,8 +81,8 @@ class OwnRows(keras.utils.PyDataset):
         super().__init__()
         while arrays[-1] is None:
             arrays = arrays[:-1]
-        self.arrays = [None if each is None else np.asarray(each) for each in arrays]
-        self.rows = len(arrays[0])
+        self.arrays = keras.tree.map_structure(_as_array, arrays)
+        self.rows = len(keras.tree.flatten(arrays[0])[0])
         self.batch_size, self.shuffles = batch_size, shuffles
         self.shard, self.epoch = shard, epoch
         self._order()
@@ -95,7 +96,10 @@ class OwnRows(keras.utils.PyDataset):
         chosen = self.order[number * self.batch_size : (number + 1) * self.batch_size]
         first, last = self.shard.bounds(len(chosen))
         chosen = chosen[first:last]
-        parts = tuple(None if each is None else each[chosen] for each in self.arrays)
+        rows = keras.tree.map_structure(
+            lambda each: None if each is None else each[chosen], self.arrays
+        )
+        parts = tuple(rows)
         return parts if len(parts) > 1 else parts[0]
 
     def on_epoch_end(self) -> None:
@@ -120,11 +124,16 @@ def _tell(data: Any, batch_size: int, devices: int) -> None:
         print(f"Batches of {batch_size} on {devices} devices: {batch_size / devices:g} on each.")
 
 
+def _as_array(given: Any) -> np.ndarray | None:
+    return None if given is None else np.asarray(given)
+
+
 def _checksum(arrays: list[Any]) -> int:
-    """Sum up arrays in a number below 2³¹."""
+    """Sum up arrays, of which some may be None, in a number below 2³¹."""
     total = 0
     for array in arrays:
-        total = zlib.crc32(np.ascontiguousarray(array).tobytes(), total)
+        if array is not None:
+            total = zlib.crc32(np.ascontiguousarray(array).tobytes(), total)
     return total >> 1
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_simmim.backend import devices
 from keras_simmim.backend.types import Config, Tensor
 from keras_simmim.data import arguments
 from keras_simmim.data.target_values import IGNORED_PIXEL
@@ -38,7 +39,7 @@ class JointCrops(keras.layers.Layer):
     Mosaic and mixup bring boxes of several images together: of these, as many as the record has
     room for are kept, the largest of those that are still to be seen; the order becomes that of
     their areas. The other images of a mosaic are drawn with replacement; an image that is alone in
-    its batch is its own partner, and mixup leaves it as it is.
+    its batch, that of all devices and processes, is its own partner, and mixup leaves it as it is.
 
     Args:
         scale: bounds of a crop's area divided by the image's. Above 1, a crop is larger than the
@@ -152,7 +153,8 @@ class JointCrops(keras.layers.Layer):
         if self.mosaic:
             crops = mosaic_crops(crops, drawn[:, _MOSAIC] < self.mosaic, sides)
             others = _partners(drawn[:, _OTHERS:_MIXUP])
-            records = [record, *(_take(record, others[:, number]) for number in range(3))]
+            whole = _whole(record)
+            records = [record, *(_take(whole, others[:, number]) for number in range(3))]
             parts = [(part, crops[:, number]) for number, part in enumerate(records)]
         means = ops.mean(record["images"], axis=(1, 2), keepdims=True)
         images = means
@@ -175,10 +177,8 @@ class JointCrops(keras.layers.Layer):
     def _mixed(self, record: dict[str, Tensor], drawn: Tensor) -> dict[str, Tensor]:
         """Return a record with boxes, of which images were drawn (B, `_DRAWS`) to be mixed."""
         partners = _partners(drawn[:, _MIXED : _MIXED + 1])[:, 0]
-        other = _take(record, partners)
-        mixes = ops.logical_and(
-            drawn[:, _MIXUP] < self.mixup, partners != ops.arange(ops.shape(drawn)[0])
-        )
+        other = _take(_whole(record), partners)
+        mixes = ops.logical_and(drawn[:, _MIXUP] < self.mixup, partners != _own_numbers(drawn))
         mean = (record["images"] + other["images"]) / 2.0
         images = ops.where(ops.reshape(mixes, (-1, 1, 1, 1)), mean, record["images"])
         boxes = ops.where(ops.reshape(mixes, (-1, 1, 1)), other["boxes"], 0.0)
@@ -202,24 +202,34 @@ class JointCrops(keras.layers.Layer):
 
 
 def _partners(draws: Tensor) -> Tensor:
-    """Choose other images of the batch, or the image itself where it is alone.
+    """Choose other images of the whole batch, or the image itself where it is alone.
 
     Args:
         draws: float32 (B, n), uniform numbers within 0–1.
 
     Returns:
-        int32 (B, n), numbers of images.
+        int32 (B, n), numbers of images within the batch of all replicas.
     """
-    count = ops.maximum(ops.shape(draws)[0], 1)
+    count = ops.maximum(ops.shape(devices.all_examples(draws))[0], 1)
     ahead = 1 + ops.cast(draws * ops.cast(count - 1, "float32"), "int32")
-    own = ops.expand_dims(ops.arange(ops.shape(draws)[0], dtype="int32"), 1)
-    return (own + ahead) % count
+    return (ops.expand_dims(_own_numbers(draws), 1) + ahead) % count
+
+
+def _own_numbers(draws: Tensor) -> Tensor:
+    """Return the numbers, within the batch of all replicas, of the images that draws are for."""
+    count = ops.shape(draws)[0]
+    return devices.first_example(count) + ops.arange(count, dtype="int32")
+
+
+def _whole(record: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return what belongs to the images of all replicas, whose partners they are."""
+    names = {"images", "masks", "boxes", "labels"} & set(record)
+    return {name: devices.all_examples(record[name]) for name in sorted(names)}
 
 
 def _take(record: dict[str, Tensor], numbers: Tensor) -> dict[str, Tensor]:
-    """Return what belongs to other images of the batch, by their numbers (B,)."""
-    names = {"images", "masks", "boxes", "labels"} & set(record)
-    return {name: ops.take(record[name], numbers, axis=0) for name in names}
+    """Return what belongs to images by their numbers (B,)."""
+    return {name: ops.take(values, numbers, axis=0) for name, values in record.items()}
 
 
 def _joined(parts: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:

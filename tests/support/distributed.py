@@ -71,8 +71,17 @@ def tokens():
 
 
 def segmented():
-    """Masks that ignore another number of pixels on each replica, and their overlap."""
-    return ks.ImageSegmenter(vit(), 3, decoder="fcn", neck_width=8, dice_weight=0.5)
+    """Mosaics of images wherever they are, masks that ignore other pixels on each replica."""
+    crops = ks.training.JointCrops(mosaic=0.5)
+    return ks.ImageSegmenter(
+        vit(), 3, decoder="fcn", neck_width=8, dice_weight=0.5, augmentation=crops
+    )
+
+
+def detected():
+    """Objects of which each replica has another number, mixed with those of others."""
+    crops = ks.training.JointCrops(scale=(0.25, 4.0), mosaic=0.5, mixup=0.5)
+    return ks.YOLO(vit(), 2, neck_width=8, augmentation=crops)
 
 
 CASES = {
@@ -81,9 +90,14 @@ CASES = {
     "mixed": (mixed, lambda: (IMAGES, np.abs(LABELS))),
     "tokens": (tokens, lambda: (TOKENS,)),
     "segmented": (segmented, lambda: (IMAGES, MASKS)),
+    "detected": (detected, lambda: (IMAGES, OBJECTS)),
 }
 MASKS = (IMAGES[..., 0] // 86).astype("uint8")
 MASKS[::4, :4] = 255
+OBJECTS = {
+    "boxes": np.tile(np.float32([[1, 1, 6, 5], [2, 3, 8, 8]]), (32, 1, 1)),
+    "labels": np.random.default_rng(2).integers(-1, 2, (32, 2)),
+}
 
 
 def trained(make, arrays):
@@ -104,9 +118,11 @@ def trained(make, arrays):
     found |= {f"weight {index}": weight for index, weight in enumerate(model.get_weights())}
     # What comes after training works on any number of images.
     found["embedded"] = model.embed(arrays[0][:3])
-    found["predicted"] = np.asarray(model.predict(arrays[0][:5], verbose=0))
+    predicted = model.predict(arrays[0][:5], verbose=0)
+    found["predicted"] = np.concatenate([*map(np.ravel, keras.tree.flatten(predicted))])
     if len(arrays) > 1:
-        evaluated = model.evaluate(arrays[0][:7], arrays[1][:7], verbose=0, return_dict=True)
+        images, targets = keras.tree.map_structure(lambda array: array[:7], arrays)
+        evaluated = model.evaluate(images, targets, verbose=0, return_dict=True)
         found |= {f"evaluated {name}": value for name, value in evaluated.items()}
     return found
 

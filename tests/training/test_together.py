@@ -13,7 +13,7 @@ pytestmark = pytest.mark.long
 SUPPORT = Path(__file__).parents[1] / "support"
 # On torch each process has one device.
 KINDS = ["processes"] if keras.backend.backend() == "torch" else ["devices", "processes"]
-CASES = ["everything", "modalities", "mixed", "tokens", "segmented"]
+CASES = ["everything", "modalities", "mixed", "tokens", "segmented", "detected"]
 
 
 @pytest.fixture(scope="module")
