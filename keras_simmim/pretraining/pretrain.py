@@ -123,7 +123,12 @@ def pretrain(
         "epochs": epochs,
         "seed": seed,
     }
-    fixed = ("data", "images", "image_shape", "batch_size", "seed")
+    fixed = ["data", "images", "image_shape", "batch_size", "seed"]
+    if model is None:
+        patch = images.choice.patch_size(images.sample.shape[1:3])
+        new = {"patch_size": patch_size or patch, "reconstruct": reconstruct}
+        settings |= new
+        fixed += new
     run = None if output is None else Run(output, settings, fixed)
     made = {"patch_size": patch_size, "seed": seed, "reconstructs": reconstruct}
     return _trained(images, model, run, epochs, size, save_every, made)

@@ -76,9 +76,10 @@ class Run:
         now = json.loads(json.dumps(dict(settings), default=str))
         begun = self.settings_of(folder) if self.checkpoints.exists() else {}
         for name in fixed if begun else ():
-            if begun.get(name) != now[name]:
+            # Records of earlier versions hold fewer settings.
+            if name in begun and begun[name] != now[name]:
                 raise ValueError(
-                    f"{name}: the run in {self.folder} was begun with {begun.get(name)!r}, got "
+                    f"{name}: the run in {self.folder} was begun with {begun[name]!r}, got "
                     f"{now[name]!r}; choose another folder for another run."
                 )
         if processes.index() == 0:
