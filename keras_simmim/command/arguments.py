@@ -37,7 +37,8 @@ def subcommand(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(run=run, subcommand=name, trains=False)
+    # Of the parser, what an error of it says.
+    parser.set_defaults(run=run, refuse=parser.error, subcommand=name, trains=False)
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser
 
@@ -161,7 +162,9 @@ def check_output(output: Path, data: str | None = None, option: str = "--data") 
     Raises:
         CommandError: if nothing can be written there.
     """
-    folder = output.parent if output.suffix in (".npy", ".parquet", ".json", ".onnx") else output
+    folder = (
+        output.parent if output.suffix in (".npy", ".parquet", ".csv", ".json", ".onnx") else output
+    )
     if data is not None and Path(data).resolve() in (output.resolve(), *output.resolve().parents):
         raise CommandError(
             f"--output {output}: lies in {option} {data}, among the images; choose another folder."

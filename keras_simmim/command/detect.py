@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
         )
     arguments.check_output(options.output, options.data if options.trains else None)
     start.load(options.backend, debug=options.debug)
-    from keras_simmim.command.detecting import learn, write_boxes
+    from keras_simmim.command.detecting import FIXED, learn, write_boxes
     from keras_simmim.training import stop_gently
 
     if not options.trains:
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
         return
     with stop_gently():
         begins_anew(options)
-        if not is_finished(options):
+        if not is_finished(options, {name: getattr(options, name) for name in FIXED}):
             learn(options, open_model(options.model))
             print("Then, for example:")
             print(f"  keras-simmim detect --model {options.output} --data DIR --output FILE.json")

@@ -21,6 +21,9 @@ _DETECTORS = {"yolo": YOLO, "ssd": SSD, "faster_rcnn": FasterRCNN}
 # What examples/detect.py measured with.
 _NECK = 64
 
+# What a run that goes on has in common with its beginning.
+FIXED = ("data", "boxes", "model", "batch_size", "seed", "held_out", "detector", "image_size")
+
 
 def learn(options: argparse.Namespace, source: Any) -> None:
     """Train a detector, or go on."""
@@ -74,8 +77,7 @@ def learn(options: argparse.Namespace, source: Any) -> None:
         return {"classes": names, **found}
 
     task = Task(lambda **place: read(**split, **place), make, None, measure, pictures, truth)
-    fixed = ("data", "boxes", "model", "batch_size", "seed", "held_out", "detector", "image_size")
-    fine_tune(options, task, fixed)
+    fine_tune(options, task, FIXED)
 
 
 def write_boxes(options: argparse.Namespace, model: Any) -> None:

@@ -64,7 +64,7 @@ def fine_tune(options: argparse.Namespace, task: Task, fixed: Sequence[str]) -> 
     dataset = task.learned()
     per_epoch = int(dataset.cardinality())
     epochs = options.epochs or min(max(round(_STEPS / per_epoch), _FEWEST), _MOST)
-    skipped = ("run", "trains", "debug", "overwrite", "backend")
+    skipped = ("run", "refuse", "trains", "debug", "overwrite", "backend")
     settings = {name: value for name, value in vars(options).items() if name not in skipped}
     settings |= {"epochs": epochs, "images": dataset.image_count}
     run = Run(options.output, settings, (*fixed, "images"))

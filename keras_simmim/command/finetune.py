@@ -11,6 +11,7 @@ from keras_simmim.command.opened import class_folders, has_classes, open_model, 
 
 # What examples/finetune.py measured with.
 _RATE, _CROP_SCALE = 5e-4, (0.6, 1.0)
+_FIXED = ("data", "model", "batch_size", "seed", "held_out", "frozen")
 
 
 def add(parsers: Any) -> None:
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
 
     with stop_gently():
         begins_anew(options)
-        if not is_finished(options):
+        if not is_finished(options, {name: getattr(options, name) for name in _FIXED}):
             _fine_tune(options)
 
 
@@ -105,7 +106,7 @@ def _fine_tune(options: argparse.Namespace) -> None:
         )
         return {"classes": names, "held_out_images": len(labels), **scores}
 
-    fixed = ("data", "model", "batch_size", "seed", "held_out", "frozen")
-    fine_tune(options, Task(learned, make, _RATE, measure), fixed)
+    fine_tune(options, Task(learned, make, _RATE, measure), _FIXED)
     print("Then, for example:")
+    print(f"  keras-simmim classify --model {options.output} --data DIR --output FILE.csv")
     print(f"  keras-simmim export --model {options.output} --output DIR")

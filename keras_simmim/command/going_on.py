@@ -1,6 +1,8 @@
 """Whether a subcommand that trains begins, goes on, or has nothing left to do."""
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from keras_simmim.command.command_error import CommandError
 
@@ -31,10 +33,19 @@ def begins_anew(options: argparse.Namespace) -> None:
         options.epochs = begun.get("epochs")
 
 
-def is_finished(options: argparse.Namespace) -> bool:
-    """Tell whether a run has nothing left to do, and if so, how it trains on."""
+def is_finished(options: argparse.Namespace, settings: Mapping[str, Any]) -> bool:
+    """Tell whether a run has nothing left to do, and if so, how it trains on.
+
+    Args:
+        options: with `output` and `epochs`.
+        settings: that were asked for, by the names of the run's record.
+
+    Raises:
+        ValueError: for a run that was begun with others.
+    """
     from keras_simmim.pretraining import Run
 
+    Run.check(options.output, settings)
     done = Run.epochs_of(options.output)
     if done is None or options.epochs is None or done < options.epochs:
         return False

@@ -1,6 +1,7 @@
 """One subcommand after the other: what it was given, how it ends, and what is said then."""
 
 import argparse
+import contextlib
 import os
 import re
 import shlex
@@ -11,13 +12,26 @@ from keras_simmim.command.command_error import CommandError
 from keras_simmim.command.parser import new_parser
 
 # What the library calls what the command has an option for.
-_OPTIONS = {"path": "--data", "folder": "--data", "images": "--data", "json": "--boxes"} | {
-    name: f"--{name.replace('_', '-')}"
-    for name in (
-        *("data", "image_size", "patch_size", "batch_size", "epochs", "seed", "masks", "version"),
-        *("reconstruct", "frozen", "detector", "model", "output"),
-    )
-}
+_OPTIONS = (
+    {"path": "--data", "folder": "--data", "images": "--data", "json": "--boxes"}
+    | {"image_shape": "--image-size"}
+    | {
+        name: f"--{name.replace('_', '-')}"
+        for name in (
+            *(
+                "data",
+                "image_size",
+                "patch_size",
+                "batch_size",
+                "epochs",
+                "seed",
+                "masks",
+                "version",
+            ),
+            *("reconstruct", "frozen", "detector", "model", "output"),
+        )
+    }
+)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +48,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         SystemExit: with the code 2 for arguments that are wrong, with 0 for --help and --version.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = new_parser().parse_args(given)
+    options, unknown = new_parser().parse_known_args(given)
+    if unknown:
+        options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
+    output = getattr(options, "output", None)
+    made = None if output is None or output.exists() else output
     environment = os.environ.get("KERAS_BACKEND")
     options.debug = options.debug or bool(os.environ.get("KERAS_SIMMIM_DEBUG"))
     for stream in (sys.stdout, sys.stderr):
@@ -54,6 +72,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if options.debug:
             raise
         _say(f"keras-simmim: {_on_one_line(error)}")
+        if made is not None:
+            with contextlib.suppress(OSError):
+                # For what did not come to be, and only if nothing is in it.
+                made.rmdir()
         return 1
     return 0
 

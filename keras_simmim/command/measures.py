@@ -66,7 +66,8 @@ def _statistics(vectors: np.ndarray) -> dict[str, float]:
     rank, deviation = (float(found[f"embedding_{name}"]) for name in ("rank", "std"))
     print(
         f"Embeddings of {len(vectors)} images: effective rank {rank:.1f} of at most "
-        f"{min(len(vectors) - 1, vectors.shape[1])} (1 has collapsed), deviation {deviation:.3g}."
+        f"{min(len(vectors) - 1, vectors.shape[1])} (1 would be a collapse), deviation "
+        f"{deviation:.3g}."
     )
     return {"embedding_rank": rank, "embedding_std": deviation}
 

@@ -4,6 +4,7 @@ import argparse
 
 import keras_simmim
 from keras_simmim.command import (
+    classify,
     detect,
     doctor,
     embed,
@@ -16,7 +17,10 @@ from keras_simmim.command import (
 )
 
 # In the order in which a person needs them.
-_SUBCOMMANDS = (pretrain, embed, evaluate, finetune, segment, detect, export, report, doctor)
+_SUBCOMMANDS = (
+    *(pretrain, embed, evaluate, finetune, classify),
+    *(segment, detect, export, report, doctor),
+)
 
 
 def new_parser() -> argparse.ArgumentParser:

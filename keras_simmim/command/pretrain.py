@@ -65,7 +65,10 @@ def run(options: argparse.Namespace) -> None:
         if options.distribute:
             training.distribute().tell()
         begins_anew(options)
-        if is_finished(options):
+        asked = {"data": str(Path(folder)) if folder else options.data, "seed": options.seed}
+        given = {"batch_size": options.batch_size, "patch_size": options.patch_size}
+        asked |= {name: value for name, value in given.items() if value is not None}
+        if is_finished(options, asked | _shape(options)):
             return
         pretrain(
             options.data,
@@ -79,3 +82,13 @@ def run(options: argparse.Namespace) -> None:
         )
     print(f"Finished. Look at {options.output / 'report.html'}; then, for example:")
     print(f"  keras-simmim embed --model {options.output} --data {options.data} --output FILE.npy")
+
+
+def _shape(options: argparse.Namespace) -> dict[str, Any]:
+    """Give the shape of the images of a run, as it would be with the size that is asked for."""
+    from keras_simmim.pretraining import Run
+
+    begun = Run.settings_of(options.output).get("image_shape")
+    if begun is None or options.image_size is None:
+        return {}
+    return {"image_shape": [options.image_size, options.image_size, *begun[2:]]}

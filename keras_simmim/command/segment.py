@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
         arguments.check_folder("--masks", options.masks)
         arguments.check_output(options.output, options.masks, "--masks")
     start.load(options.backend, debug=options.debug)
-    from keras_simmim.command.segmenting import learn, write_masks
+    from keras_simmim.command.segmenting import FIXED, learn, write_masks
     from keras_simmim.training import stop_gently
 
     if not options.trains:
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
         return
     with stop_gently():
         begins_anew(options)
-        if not is_finished(options):
+        if not is_finished(options, {name: getattr(options, name) for name in FIXED}):
             learn(options, open_model(options.model))
             print("Then, for example:")
             print(f"  keras-simmim segment --model {options.output} --data DIR --output MASKS")

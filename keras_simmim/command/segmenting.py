@@ -20,6 +20,9 @@ from keras_simmim.models import ImageSegmenter
 # What examples/segment.py measured with.
 _RATE, _NECK = 1e-3, 64
 
+# What a run that goes on has in common with its beginning.
+FIXED = ("data", "masks", "model", "batch_size", "seed", "held_out", "decoder", "image_size")
+
 
 def learn(options: argparse.Namespace, source: Any) -> None:
     """Train a segmenter, or go on."""
@@ -75,8 +78,7 @@ def learn(options: argparse.Namespace, source: Any) -> None:
         truth[:8],
         [] if held_out is None else [SegmentationQuality(held_out)],
     )
-    fixed = ("data", "masks", "model", "batch_size", "seed", "held_out", "decoder", "image_size")
-    fine_tune(options, task, fixed)
+    fine_tune(options, task, FIXED)
 
 
 def _count_classes(plain: Any) -> int:

@@ -11,7 +11,7 @@ from keras_simmim.backbones import Backbone
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.layers.frozen_parts import freeze_parts, frozen_parts
 from keras_simmim.models.embedder import Embedder
-from keras_simmim.models.given_data import as_array
+from keras_simmim.models.given_data import as_array, until_it_ends
 from keras_simmim.models.pixel_inputs import PixelInputs
 from keras_simmim.models.token_inputs import TokenInputs
 from keras_simmim.training.trained_model import TrainedModel
@@ -270,11 +270,13 @@ class BackboneModel(TrainedModel):
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Predict as `keras.Model.predict` does, also of a list of images or of texts."""
-        return super().predict(self._checked(x), *args, **kwargs)
+        with until_it_ends(kwargs.get("steps")):
+            return super().predict(self._checked(x), *args, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Evaluate as `keras.Model.evaluate` does, also lists of images, or texts, and labels."""
-        return super().evaluate(self._checked(x), as_array(y), *args, **kwargs)
+        with until_it_ends(kwargs.get("steps")):
+            return super().evaluate(self._checked(x), as_array(y), *args, **kwargs)
 
     def _checked(self, data: Any) -> Any:
         """Return inputs as they are computed with, if they are such."""

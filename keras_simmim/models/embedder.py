@@ -1,6 +1,5 @@
 """Images to vectors in one call of Keras' `predict`, made when it is first asked for."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from keras_simmim.backend import distribution
 from keras_simmim.backend.types import Tensor
+from keras_simmim.models.given_data import until_it_ends
 
 
 class Embedder:
@@ -100,7 +100,5 @@ def _predicted(model: keras.Model, images: Any, batch_size: int | None) -> Any:
         # Keras has no outputs then, and fails.
         empty = [np.zeros((0, *output.shape[1:]), output.dtype) for output in model.outputs]
         return empty if len(empty) > 1 else empty[0]
-    with warnings.catch_warnings(), distribution.whole_batches():
-        # Keras takes the end of data of unknown size for an interruption.
-        warnings.filterwarnings("ignore", "Your input ran out of data")
+    with until_it_ends(), distribution.whole_batches():
         return model.predict(images, batch_size=batch_size, verbose=0)

@@ -1,6 +1,9 @@
 """A look at the data that `fit` is given, before the first step."""
 
+import contextlib
+import os
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,8 +12,30 @@ from keras_simmim.backend.types import Config
 from keras_simmim.data.pipeline.origin import origin
 
 
+@contextlib.contextmanager
+def until_it_ends(steps: int | None = None) -> Iterator[None]:
+    """Let data of unknown length, such as a folder's, end without Keras' warning of that.
+
+    Args:
+        steps: batches that were asked for, of which a lack is worth a warning; None for all.
+    """
+    with warnings.catch_warnings():
+        if steps is None:
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+        yield
+
+
 def as_array(data: Any) -> Any:
-    """Return a list as an array; Keras would take it for several inputs."""
+    """Return a list as an array; Keras would take it for several inputs.
+
+    Raises:
+        TypeError: for a path.
+    """
+    if isinstance(data, str | os.PathLike):
+        raise TypeError(
+            f"images must be an array or a data set, got the path {os.fspath(data)!r}: "
+            "ks.data.image_folder(path, image_size, training=False) opens it."
+        )
     return np.asarray(data) if isinstance(data, list) else data
 
 

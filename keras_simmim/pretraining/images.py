@@ -86,7 +86,7 @@ def open_images(data: Any, image_size: Any = None, seed: int = 0) -> Images:
             f"'tfds:NAME' or a tf.data.Dataset, got {type(data).__name__}."
         )
     if opened.count is not None and opened.count < 2:
-        raise ValueError(f"data must hold at least 2 images, got {opened.count}.")
+        raise ValueError(f"data must hold at least 2 images, got {opened.count} in {opened.name}.")
     return opened
 
 

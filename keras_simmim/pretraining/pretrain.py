@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_simmim import data as sources
 from keras_simmim import training
@@ -45,6 +46,7 @@ def pretrain(
     Mean and deviation are those of some of the images. Steps that are not finite are skipped, a
     run that collapses warns, and what `output` holds can be looked at while it runs. The same call
     again goes on where a run was stopped or killed; with more epochs, a finished run trains on.
+    Ctrl-C and SIGTERM end it after the step that is being taken, with a checkpoint of it.
 
     Args:
         data: an array (N, H, W, C) or (N, H, W) of 0–255; a folder of image files, of any sizes,
@@ -131,7 +133,8 @@ def pretrain(
         fixed += new
     run = None if output is None else Run(output, settings, fixed)
     made = {"patch_size": patch_size, "seed": seed, "reconstructs": reconstruct}
-    return _trained(images, model, run, epochs, size, save_every, made)
+    with training.stop_gently():
+        return _trained(images, model, run, epochs, size, save_every, made)
 
 
 def _trained(
@@ -146,9 +149,12 @@ def _trained(
     """Train a new model, or go on with what the run's folder holds."""
     within = images.goes_on_within_epochs
     steps = epochs * -(-(images.count or 1_000_000) // batch_size)
+    # From the first to the last of what may be sorted.
+    chosen = np.linspace(0, len(images.sample) - 1, min(len(images.sample), 8)).astype(int)
+    others = np.delete(images.sample, chosen, axis=0)
     shown: dict[str, Any] = {
-        "pictures": images.sample[:8],
-        "candidates": images.sample[8:] if len(images.sample) > 8 else images.sample,
+        "pictures": images.sample[chosen],
+        "candidates": others if len(others) else images.sample,
     }
     epoch = batch = 0
     found = run and run.interrupted(whole_epochs=not within)
@@ -159,13 +165,14 @@ def _trained(
                 f"{type(found.model).__name__}."
             )
         model, epoch, batch = found.model, found.epoch, found.batch
-        print(f"Going on with {run.folder} after epoch {epoch}, batch {batch}.")
         if epoch >= epochs:
+            print(f"{run.folder} is finished, with {epoch} epochs; with more, it trains on.")
             if not run.is_whole(run.folder):
                 # It was killed behind its last checkpoint.
                 run.keep(found.model, **shown)
                 run.finish({"backend": keras.backend.backend(), "images": images.count})
             return found.model
+        print(f"Going on with {run.folder} after epoch {epoch}, batch {batch}.")
         follow_steps(model, images.choice.learning_rate, steps)
     else:
         model = _ready(model, images, steps, made)

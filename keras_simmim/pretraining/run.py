@@ -72,22 +72,39 @@ class Run:
     ) -> None:
         self.folder = Path(folder)
         record = self.folder / _RECORD
-        # As they are written: tuples are lists.
-        now = json.loads(json.dumps(dict(settings), default=str))
-        begun = self.settings_of(folder) if self.checkpoints.exists() else {}
-        for name in fixed if begun else ():
-            # Records of earlier versions hold fewer settings.
-            if name in begun and begun[name] != now[name]:
-                raise ValueError(
-                    f"{name}: the run in {self.folder} was begun with {begun[name]!r}, got "
-                    f"{now[name]!r}; choose another folder for another run."
-                )
+        self.check(folder, {name: settings[name] for name in fixed})
         if processes.index() == 0:
             record_run(record, settings)
         # The record must be there before another process looks for it.
         processes.wait()
         self.settings = dict(settings)
         self.started = time.time()
+
+    @classmethod
+    def check(cls, folder: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
+        """Raise ValueError if a folder holds a run that was begun with other settings than these.
+
+        Args:
+            folder: of the run; one without checkpoints is no run yet.
+            settings: by name. Those that the run's record does not hold, as
+                records of earlier versions hold fewer, are not compared.
+        """
+        begun = cls.settings_of(folder) if (Path(folder) / "checkpoints").exists() else {}
+        # As they are written: tuples are lists.
+        settings = json.loads(json.dumps(dict(settings), default=str))
+        for name, now in settings.items():
+            if name not in begun or begun[name] == now:
+                continue
+            told = f"{begun[name]!r}, got {now!r}"
+            if name == "images":
+                told = (
+                    f"{begun[name]} images and there are {now} now (files came or went, or a "
+                    "package that reads others was installed)"
+                )
+            raise ValueError(
+                f"{name}: the run in {folder} was begun with {told}; choose another folder, or "
+                "overwrite it."
+            )
 
     @staticmethod
     def settings_of(folder: str | os.PathLike[str]) -> dict[str, Any]:

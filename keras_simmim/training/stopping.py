@@ -76,7 +76,7 @@ def stop_gently() -> Iterator[None]:
             raise Stopped(number)
         _Asked.signal = number
         # What is being printed may not be printed into.
-        os.write(2, b"\nStopping behind this step; once more stops at once.\n")
+        os.write(2, b"\nStopping after this step; once more stops at once.\n")
 
     if threading.current_thread() is not threading.main_thread():
         # Only the main thread gets signals.

@@ -22,8 +22,8 @@ from keras_simmim.command.parser import new_parser
 pytestmark = pytest.mark.any_backend
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("pretrain", "embed", "evaluate", "finetune", "segment", "detect", "export", "report",
-         "doctor")  # fmt: skip
+NAMES = ("pretrain", "embed", "evaluate", "finetune", "classify", "segment", "detect", "export",
+         "report", "doctor")  # fmt: skip
 
 # To import a name whose module is None is an error.
 WITHOUT = """
@@ -122,6 +122,10 @@ def test_each_subcommand_has_help_with_an_example():
         ("pretrain --data a --output b --epochs 0", "--epochs: must be at least 1, got 0"),
         ("pretrain --data a --output b --epochs x", "--epochs: invalid integer value: 'x'"),
         ("pretrain --data a --output b --back jax", "unrecognized arguments: --back"),
+        (
+            "pretrain --data a --output b --epoch 3",
+            "pretrain: error: unrecognized arguments: --epoch 3",
+        ),
         ("embed --model a --data b --output c.csv", "must end in .npy or .parquet, got 'c.csv'"),
         ("finetune --model a --data b --output c --held-out 2", "must be from 0 to 1, got 2"),
         ("detect --model a --data b --output c --detector rcnn", "invalid choice: 'rcnn'"),
@@ -160,6 +164,8 @@ def test_failures_are_one_line_and_end_with_1(given, message, tmp_path, monkeypa
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("keras-simmim: ")
     assert message in line
+    # Nothing stays of what could not be begun.
+    assert not (tmp_path / "runs/a").exists()
 
 
 def test_no_rights_to_write(tmp_path, monkeypatch):

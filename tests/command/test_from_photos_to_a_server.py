@@ -84,7 +84,7 @@ def test_from_photos_to_a_server(folder, command):
     # What the frameworks say of themselves is left out, and what the library says is said once.
     assert errors.count("half.jpg") == 1
     assert not re.search(r"Improper call|cudart|oneDNN|Warning", errors)
-    assert "Stopping behind this step" in errors
+    assert "Stopping after this step" in errors
     first, line = errors.splitlines()[-2:]
     assert first == "Stopped; runs/first keeps what was learned. To go on, type:"
     assert line == f"  KERAS_BACKEND={backend} {pretrain}"

@@ -1,5 +1,6 @@
 """Subcommands in this process, with tiny models: what they write, and for which images."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -59,6 +60,26 @@ def test_embeddings_lie_beside_the_names_of_their_files(folder, capsys):
     Path("photos", names[7]).rename("one/it.jpg")
     one = ks.data.image_folder("one", 16, 1, labels=None, training=False)
     np.testing.assert_allclose(embeddings[7:8], model.embed(one), rtol=1e-4, atol=1e-5)
+
+
+def test_every_image_gets_a_class(folder, capsys):
+    assert run("classify --model tiny.keras --data photos --output c.csv") == 1
+    assert "--model tiny.keras: names no classes" in capsys.readouterr().err
+    source = keras.saving.load_model("tiny.keras")
+    model = ks.ImageClassifier.from_pretrained(source, 2, class_names=["dark", "light, ö"])
+    model.save("classifier.keras")
+    assert run("classify --model classifier.keras --data photos --output c.csv") == 0
+    with Path("c.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = [f"{name}/{number} a.jpg" for name in ("dark", "light ö") for number in range(6)]
+    assert [row["file"] for row in rows] == names
+    images = ks.data.image_folder("photos", 16, labels=None, training=False)
+    expected = model.predict(images, verbose=0)
+    assert [row["class"] for row in rows] == [
+        ["dark", "light, ö"][number] for number in expected.argmax(1)
+    ]
+    found = [float(row["probability"]) for row in rows]
+    np.testing.assert_allclose(found, expected.max(1), atol=1e-4)
 
 
 def test_classes_are_evaluated_beside_colors(folder, capsys):

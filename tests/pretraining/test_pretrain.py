@@ -205,7 +205,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, monkeypatch):
     # Once more: there is nothing left to do.
     once_more = ks.pretrain(IMAGES, **run)
     assert int(keras.ops.convert_to_numpy(once_more.step)) == 6
-    for options in ({"seed": 4}, {"batch_size": 3}, {"patch_size": 8}, {"reconstruct": True}):
+    for options in ({"seed": 4}, {"batch_size": 3}, {"patch_size": 4}, {"reconstruct": True}):
         with pytest.raises(ValueError, match=f"{next(iter(options))}: the run .* was begun with"):
             ks.pretrain(IMAGES, **{**run, **options})
     # Said of the table's own choice, and in a record that an earlier version wrote.

@@ -49,7 +49,7 @@ def is_there(kind: FileKind) -> bool:
 
 def needs(kind: FileKind) -> str:
     """Return what a format needs, as an error says it."""
-    return f"{kind.name} files need {kind.package}: pip install {kind.install}"
+    return f"{kind.name} files need {kind.package}: pip install '{kind.install}'"
 
 
 def readable_endings() -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def read_tiff(file: IO[bytes], max_pixels: int, page: int | str) -> Picture:
             parts = [_in_order(series.pages[number], first) for number in numbers]
         except ValueError as error:
             if "imagecodecs" in str(error):
-                raise ValueError(f"{error}: pip install keras-simmim[{TIFF.extra}]") from error
+                raise ValueError(f"{error}: pip install 'keras-simmim[{TIFF.extra}]'") from error
             raise
         picture = _shown(np.concatenate(parts, axis=-1), first, tiff_names(tiff, series))
         orientation = first.tags.valueof(ORIENTATION, 1)

@@ -81,7 +81,7 @@ def from_huggingface(
         import datasets
     except ImportError as error:
         raise ImportError(
-            "from_huggingface needs datasets: pip install keras-simmim[huggingface]"
+            "from_huggingface needs datasets: pip install 'keras-simmim[huggingface]'"
         ) from error
     if not isinstance(dataset, datasets.Dataset):
         kind = type(dataset).__name__

@@ -1,5 +1,6 @@
 """What a folder holds besides the images that are read, which nobody should miss unawares."""
 
+import functools
 import logging
 import os
 from collections import Counter
@@ -18,10 +19,17 @@ OTHER_IMAGES = (
 )
 
 
-def warn_of_images(left_out: Sequence[str], endings: Sequence[str]) -> None:
+@functools.cache
+def warn_once(message: str) -> None:
+    """Log a warning, if it has not been said: a folder is opened several times."""
+    LOGGER.warning("%s", message)
+
+
+def warn_of_images(path: str, left_out: Sequence[str], endings: Sequence[str]) -> None:
     """Log how many images of other formats are left out, if there are any.
 
     Args:
+        path: the folder.
         left_out: all files that are not read, of which others, such as notes, are only counted.
         endings: of those that are read.
     """
@@ -29,27 +37,23 @@ def warn_of_images(left_out: Sequence[str], endings: Sequence[str]) -> None:
     images = [path for path in left_out if _ending(path) in known]
     if not images:
         return
-    others = len(left_out) - len(images)
-    LOGGER.warning(
-        "Left out %d images whose endings are not among %s: %s.%s%s",
-        len(images),
-        ", ".join(endings),
-        _counted(images),
-        f" Other files: {others}." if others else "",
-        "".join(f" {need}." for need in _needs(images)),
+    others = [path for path in left_out if _ending(path) not in known]
+    warn_once(
+        f"Left out of {path!r}: images whose endings are not among {', '.join(endings)}: "
+        f"{_counted(images)}."
+        + (f" Other files: {_counted(others)}." if others else "")
+        + "".join(f" {need}." for need in _needs(images))
     )
 
 
 def warn_of_folders(path: str, names: Sequence[str]) -> None:
     """Log which sub-folders of `path` are no classes, if there are any."""
     if names:
-        LOGGER.warning(
-            "Left out %d folders without an image in %r, which are no classes: %s%s. "
-            "To keep the place of an empty class among the labels, pass class_names.",
-            len(names),
-            path,
-            ", ".join(repr(name) for name in names[:NAMED]),
-            ", …" if len(names) > NAMED else "",
+        named = ", ".join(repr(name) for name in names[:NAMED])
+        warn_once(
+            f"Left out of {path!r}: folders without an image, which are no classes: {named}"
+            f"{', …' if len(names) > NAMED else ''}. To keep the place of an empty class among the "
+            "labels, pass class_names."
         )
 
 

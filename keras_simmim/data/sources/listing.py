@@ -78,7 +78,7 @@ def list_images(
     if not images:
         raise nothing_found(path, files, endings)
     listed = set(images)
-    warn_of_images([file for file in files if file not in listed], endings)
+    warn_of_images(path, [file for file in files if file not in listed], endings)
     parts = [os.path.relpath(image, path).split(os.sep) for image in images]
     direct = sum(len(part) == 1 for part in parts)
     if not labeled or direct == len(images):

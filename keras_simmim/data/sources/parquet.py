@@ -98,7 +98,7 @@ def from_parquet(
         image_size, batch_size, training=training, seed=seed, dense=False, **shared
     )
     if importlib.util.find_spec("pyarrow") is None:
-        raise ImportError("from_parquet needs pyarrow: pip install keras-simmim[parquet]")
+        raise ImportError("from_parquet needs pyarrow: pip install 'keras-simmim[parquet]'")
     for name, value in (("image", image), ("label", "" if label is None else label)):
         if not isinstance(value, str):
             raise TypeError(f"{name} must be the name of a column, got {value!r}.")

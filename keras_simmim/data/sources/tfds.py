@@ -117,7 +117,7 @@ def _prepared(
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise ImportError(
-            "from_tfds needs tensorflow-datasets: pip install keras-simmim[datasets]"
+            "from_tfds needs tensorflow-datasets: pip install 'keras-simmim[datasets]'"
         ) from error
     builder = tfds.builder(name, data_dir=data_dir)
     if download:

@@ -73,8 +73,10 @@ def _page(name: str, files: RunFiles) -> str:
     style = resources.files(__package__).joinpath("report.css").read_text(encoding="utf-8")
     record = files.record
     git = record.get("git") or {}
+    starts = [run.get("started") for run in (*record.get("earlier", []), record)]
     known = {
-        "started": record.get("started"),
+        "started": starts[0],
+        "gone on with": starts[-1] if len(starts) > 1 else None,
         "backend": record.get("backend"),
         "commit": git.get("commit", "")[:10] + (" and changes" if git.get("changed_files") else ""),
     }
@@ -124,10 +126,14 @@ def _tiles(files: RunFiles) -> str:
             curve = files.curve(name)
             change = f"{curve[0][1]:.1%} → {curve[-1][1]:.1%}"
             tiles.append((f"{title}, before and after", change))
+    if isinstance(accuracy := files.summary.get("accuracy"), float):
+        tiles.append(("accuracy, held out", f"{accuracy:.1%}"))
     # The first epoch has the compilation in it.
     speeds = [speed for _, speed in files.curve("images_per_second")]
     if speeds:
-        tiles.append(("images per second", number(statistics.median(speeds[1:] or speeds), 3)))
+        tiles.append(
+            ("images per second, usual epoch", number(statistics.median(speeds[1:] or speeds), 3))
+        )
     if waits := [share for _, share in files.curve("data_wait_share")]:
         tiles.append(("waiting for data", f"{statistics.median(waits[1:] or waits):.1%}"))
     if seconds := [value for _, value in files.curve("epoch_seconds")]:

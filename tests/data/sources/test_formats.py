@@ -324,15 +324,15 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, caplog, ending, kind,
         "find_spec",
         lambda name: None if name == missing else found(name),
     )
-    needs = rf"{kind} files need {missing}: pip install keras-simmim\[{extra}\]"
+    needs = rf"{kind} files need {missing}: pip install 'keras-simmim\[{extra}\]'"
     with pytest.raises(ImportError, match=needs):
         data.image_folder(tmp_path, 8)
     Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
     with caplog.at_level(logging.WARNING, "keras_simmim"):
         assert data.image_folder(tmp_path, 8).image_count == 1
     (message,) = (record.getMessage() for record in caplog.records)
-    assert message.startswith("Left out 1 images")
-    assert message.endswith(f"{kind} files need {missing}: pip install keras-simmim[{extra}].")
+    assert message.startswith(f"Left out of {str(tmp_path)!r}: images")
+    assert message.endswith(f"{kind} files need {missing}: pip install 'keras-simmim[{extra}]'.")
 
 
 def test_several_pages_are_noticed_and_chosen(tmp_path, caplog):

@@ -207,7 +207,7 @@ def test_row_groups_are_read_once_as_long_as_there_is_room(tmp_path, monkeypatch
 
 def test_missing_package(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install keras-simmim\[parquet\]"):
+    with pytest.raises(ImportError, match=r"pip install 'keras-simmim\[parquet\]'"):
         read(tmp_path / "0.parquet", 8)
 
 
@@ -220,5 +220,5 @@ def test_hugging_face_is_missing(monkeypatch):
         return original(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r"pip install keras-simmim\[huggingface\]"):
+    with pytest.raises(ImportError, match=r"pip install 'keras-simmim\[huggingface\]'"):
         data.from_huggingface(None, 8)

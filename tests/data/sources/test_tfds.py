@@ -72,7 +72,7 @@ def test_missing_package(monkeypatch):
         return original(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without_tfds)
-    with pytest.raises(ImportError, match=r"pip install keras-simmim\[datasets\]"):
+    with pytest.raises(ImportError, match=r"pip install 'keras-simmim\[datasets\]'"):
         data.from_tfds("cifar10", "train", 32)
 
 
