@@ -40,7 +40,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--length", type=int, default=40, help="tokens of a text")
     parser.add_argument("--vocabulary", type=int, default=4000, help="tokens of the tokenizer")
     parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=15, help="of pretraining")
+    parser.add_argument("--epochs", type=int, default=5, help="of pretraining")
     parser.add_argument("--steps", type=int, default=200, help="of fine-tuning, and one epoch more")
     parser.add_argument("--output", type=Path, help="default: runs/sentiment-<time>")
     parser.add_argument("--seed", type=int, default=0)
@@ -97,7 +97,7 @@ def compiled(model, steps: int, rate: float) -> None:
 
 
 def pretrained(texts: list[str], options: argparse.Namespace) -> ks.SimMIM:
-    """Learn words from all texts, by naming those that are hidden."""
+    """Learn words from all texts: which stand near each other, and then by naming hidden ones."""
     keras.utils.set_random_seed(options.seed)
     tokenizer = ks.data.train_tokenizer(texts, vocabulary_size=options.vocabulary)
     backbone = ks.backbones.SequenceTransformer(
@@ -107,6 +107,10 @@ def pretrained(texts: list[str], options: argparse.Namespace) -> ks.SimMIM:
         num_heads=4,
         hidden_dim=options.width,
     )
+    # So few texts would teach a masked model little more than how frequent words are.
+    tokens = tokenizer(texts, options.length)
+    table = ks.pretraining.cooccurrence_table(tokens, options.vocabulary, options.width)
+    backbone.tables[0].assign(table)
     # Of what is hidden, some shows itself or another word, so that visible words are encoded too.
     masking = ks.masking.SpatialMasking(
         ratio=0.2, block_size=1, kept=0.1, swapped=0.1, seed=options.seed
@@ -116,7 +120,7 @@ def pretrained(texts: list[str], options: argparse.Namespace) -> ks.SimMIM:
         texts, tokenizer, labels=None, length=options.length, batch_size=64, seed=options.seed
     )
     print(f"{train.truncated} of {len(texts)} texts are longer than {options.length} tokens.")
-    compiled(model, options.epochs * int(train.cardinality()), 3e-3)
+    compiled(model, options.epochs * int(train.cardinality()), 1e-3)
     model.fit(train, epochs=options.epochs, verbose=2)
     return model
 
