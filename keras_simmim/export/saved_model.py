@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_simmim.data.arguments import as_integer
+from keras_simmim.data.arguments import as_flag, as_integer
 from keras_simmim.data.geometry.center_crop import CenterCrop
 from keras_simmim.data.geometry.whole_image import WholeImage
 from keras_simmim.export.fresh_process import on_tensorflow
@@ -36,6 +36,7 @@ def export_saved_model(
     card: Mapping[str, Any] | None = None,
     max_pixels: int = MAX_PIXELS,
     k: int | None = None,
+    jit_compile: bool = False,
 ) -> str:
     """Export a model as a SavedModel for TF Serving: JPEG bytes or tokens in, names or items out.
 
@@ -89,6 +90,9 @@ def export_saved_model(
         card: for the README of the version: say at least "data", "seed" and "metrics".
         max_pixels: most pixels of an encoded image; a larger one is refused before it is decoded.
         k: number of items that a recommender names; 10 if None, or all that there are.
+        jit_compile: whether XLA compiles the network of images where it runs, anew for each number
+            of images in a request: a ViT-Tiny answered in 0.7 of the time. TF Serving does so
+            only with --xla_cpu_compilation_enabled.
 
     Returns:
         The version's folder, `directory/<version>`. It appears when it is complete.
@@ -117,6 +121,9 @@ def export_saved_model(
     backbone = exported.backbone
     check_version(directory, version)
     max_pixels = as_integer("max_pixels", max_pixels, minimum=1)
+    jit_compile = as_flag("jit_compile", jit_compile)
+    if jit_compile and backbone.takes_tokens:
+        raise ValueError("jit_compile is for models of images, got True for one of tokens.")
     names = _class_names(exported, class_names)
     items = _items(exported, k)
     name = Path(directory).name
@@ -153,6 +160,7 @@ def export_saved_model(
                 warmup_images=warmup_images,
                 max_pixels=max_pixels,
                 k=items,
+                jit_compile=jit_compile,
             )
         if tokenizer is not None:
             (path / TOKENIZER).parent.mkdir()
@@ -170,6 +178,7 @@ def write_version(
     max_pixels: int,
     k: int | None = None,
     warmup_images: np.ndarray | None = None,
+    jit_compile: bool = False,
 ) -> None:
     """Write the files of a version, on the TensorFlow backend."""
     from keras_simmim.export.signatures import takes_bytes, write_signatures
@@ -181,7 +190,7 @@ def write_version(
         return
     height, width, channels = model.backbone.image_shape
     crop = (WholeImage if model.sees_whole else CenterCrop)((height, width))
-    write_signatures(model, str(path), crop, class_names, max_pixels)
+    write_signatures(model, str(path), crop, class_names, max_pixels, jit_compile)
     if warmup_images is not None:
         write_warmup(path, name, warmup_images, model.signatures, takes_bytes(channels), crop)
 

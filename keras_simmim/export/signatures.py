@@ -17,7 +17,12 @@ def takes_bytes(channels: int) -> bool:
 
 
 def write_signatures(
-    model: BackboneModel, path: str, crop: Crop, class_names: list[str] | None, max_pixels: int
+    model: BackboneModel,
+    path: str,
+    crop: Crop,
+    class_names: list[str] | None,
+    max_pixels: int,
+    jit_compile: bool = False,
 ) -> None:
     """Write the SavedModel of what a model says that it answers with.
 
@@ -27,6 +32,7 @@ def write_signatures(
         crop: what the model sees of an encoded image.
         class_names: by class, None where there are none.
         max_pixels: most pixels of an encoded image.
+        jit_compile: whether XLA compiles the network where it runs; never what decodes.
     """
     image_shape, taken = model.backbone.image_shape, model.inputs_taken
     pixels = tf.TensorSpec((None, *image_shape), taken.served_dtype, name="images")
@@ -38,7 +44,7 @@ def write_signatures(
         return model.exported(tf.cast(images, tf.float32))
 
     # One graph that all signatures call: the file holds it once.
-    run = traced(forward, pixels)
+    run = traced(forward, pixels, jit_compile)
 
     def of_pixels(names: Sequence[str]) -> tf.types.experimental.ConcreteFunction:
         def call(images: tf.Tensor) -> Outputs:

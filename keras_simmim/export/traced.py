@@ -8,16 +8,18 @@ from keras_simmim.export.answers import Outputs
 
 
 def traced(
-    function: Callable[[tf.Tensor], Outputs], specification: tf.TensorSpec
+    function: Callable[[tf.Tensor], Outputs],
+    specification: tf.TensorSpec,
+    jit_compile: bool = False,
 ) -> tf.types.experimental.ConcreteFunction:
     """Return a function of one tensor as a graph.
 
     Args:
         function: from the tensor to outputs by name.
         specification: of the tensor; its name is that of the signature's input.
+        jit_compile: whether XLA compiles it where it runs, which not every server does.
     """
-    # XLA may be missing in the server.
-    made = tf.function(function, [specification], autograph=False, jit_compile=False)
+    made = tf.function(function, [specification], autograph=False, jit_compile=jit_compile)
     return made.get_concrete_function()
 
 

@@ -209,6 +209,27 @@ def test_every_warmup_request_is_answered(exports):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("kind", ["classes", "segmenter", "detector", "faster rcnn"])
+def test_what_xla_compiles_answers_alike(exports, kind, tmp_path):
+    export = exports[kind]
+    path = ks.export.export_saved_model(export.model, tmp_path / "compiled", jit_compile=True)
+    served, shape = ks.export.ServedModel(path), export.model.backbone.image_shape
+    pixels = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype="uint8")
+    # Of another number of images, another program.
+    for count in (3, 1):
+        expected = export.served.predict(images=pixels[:count])
+        answer = served.predict(images=pixels[:count])
+        assert set(answer) == set(expected)
+        for name, values in expected.items():
+            if values.dtype.kind == "f":
+                # Boxes are in pixels.
+                near = 1e-3 if name == "boxes" else 1e-4
+                np.testing.assert_allclose(answer[name], values, atol=near, err_msg=name)
+            else:
+                np.testing.assert_array_equal(answer[name], values, err_msg=name)
+
+
+@pytest.mark.long
 def test_wrong_arguments_are_named(make_model, tmp_path):
     export = ks.export.export_saved_model
     model, backbone = make_model(num_classes=3), make_model().backbone
