@@ -42,7 +42,10 @@ def test_a_model_opens(name):
 @pytest.mark.parametrize(
     "name",
     [
-        name if name == "classifier" else pytest.param(name, marks=pytest.mark.long)
+        pytest.param(
+            name,
+            marks=pytest.mark.fast_on("torch") if name == "classifier" else pytest.mark.long,
+        )
         for name in MODELS
     ],
 )

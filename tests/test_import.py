@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import keras
+import pytest
 
 LATER = {
     "keras_cv",
@@ -27,6 +28,7 @@ assert not [name for name in unwanted if sys.modules[name] is not None]
 """
 
 
+@pytest.mark.fast_on("torch")
 def test_import_brings_no_optional_library_and_no_other_backend():
     unwanted = LATER | ({"tensorflow", "jax", "torch"} - {keras.backend.backend()})
     result = subprocess.run(

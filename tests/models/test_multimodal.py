@@ -9,7 +9,7 @@ from keras import ops
 import keras_simmim as ks
 from keras_simmim.models.normalization import IMAGENET_MEAN, IMAGENET_STD
 
-pytestmark = pytest.mark.fast_on("tensorflow", "torch")
+pytestmark = pytest.mark.fast_on("torch")
 
 NAMES = ("spatial", "color", "texture")
 

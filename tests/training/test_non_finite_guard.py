@@ -116,7 +116,10 @@ def without_scale(model):
 
 @pytest.mark.parametrize(
     "precision",
-    [pytest.param("mixed_bfloat16", marks=pytest.mark.long), "mixed_float16"],
+    [
+        pytest.param("mixed_bfloat16", marks=pytest.mark.long),
+        pytest.param("mixed_float16", marks=pytest.mark.fast_on("torch")),
+    ],
     indirect=True,
 )
 def test_nothing_but_the_counts_tells_of_a_poisoned_step(images, precision):

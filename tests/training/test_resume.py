@@ -82,7 +82,7 @@ def same(first, second):
         # In the middle of the second epoch; then after the first batch of the third.
         pytest.param(pretraining, "mixed_float16", (7, 3), marks=pytest.mark.long),
         # One batch of the second is left, at which Keras looks before it trains.
-        (fine_tuning, "float32", (7,)),
+        pytest.param(fine_tuning, "float32", (7,), marks=pytest.mark.fast_on("torch")),
     ],
     indirect=["precision"],
 )

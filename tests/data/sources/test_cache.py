@@ -29,7 +29,8 @@ def epochs(dataset, count):
     return [np.concatenate(list(dataset.as_numpy_iterator())) for _ in range(count)]
 
 
-@pytest.mark.parametrize("place", ["memory", pytest.param("disk", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("place", ["memory", "disk"])
 def test_images_that_are_small_enough_are_cropped_as_without(folder, place):
     # The smallest crop, of a quarter of the area, has half of the sides.
     arguments = {"crop": ks.data.RandomCrop(40, scale=(0.25, 1.0)), "batch_size": 2}
