@@ -12,26 +12,16 @@ from keras_simmim.command.command_error import CommandError
 from keras_simmim.command.parser import new_parser
 
 # What the library calls what the command has an option for.
-_OPTIONS = (
-    {"path": "--data", "folder": "--data", "images": "--data", "json": "--boxes"}
-    | {"image_shape": "--image-size"}
-    | {
-        name: f"--{name.replace('_', '-')}"
-        for name in (
-            *(
-                "data",
-                "image_size",
-                "patch_size",
-                "batch_size",
-                "epochs",
-                "seed",
-                "masks",
-                "version",
-            ),
-            *("reconstruct", "frozen", "detector", "model", "output"),
-        )
-    }
-)
+_SAME_NAMES = "data image_size patch_size batch_size epochs seed masks version"
+_SAME_NAMES += " reconstruct frozen detector model output"
+_OPTIONS = {
+    "path": "--data",
+    "folder": "--data",
+    "images": "--data",
+    "json": "--boxes",
+    "image_shape": "--image-size",
+    **{name: f"--{name.replace('_', '-')}" for name in _SAME_NAMES.split()},
+}
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> None:
         begins_anew(options)
         asked = {"data": str(Path(folder)) if folder else options.data, "seed": options.seed}
         given = {"batch_size": options.batch_size, "patch_size": options.patch_size}
+        given |= {"reconstruct": options.reconstruct or None}
         asked |= {name: value for name, value in given.items() if value is not None}
         if is_finished(options, asked | _shape(options)):
             return

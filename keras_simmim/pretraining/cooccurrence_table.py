@@ -6,6 +6,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg
 
+from keras_simmim.data.arguments import as_integer
+
 # How a neighbor's frequency counts: frequent ones say less than it.
 _SMOOTHING = 0.75
 # Tokens that are counted at a time, which bounds the memory.
@@ -62,9 +64,8 @@ def cooccurrence_table(
         raise TypeError(
             f"tokens must be integers (N, L), got {tokens.dtype} of shape {tokens.shape}."
         )
-    if window < 1:
-        raise ValueError(f"window must be at least 1, got {window}.")
-    if not 1 <= dimensions < vocabulary_size:
+    window = as_integer("window", window, minimum=1)
+    if as_integer("dimensions", dimensions) not in range(1, vocabulary_size):
         raise ValueError(
             f"dimensions must be from 1 to {vocabulary_size - 1}, below vocabulary_size, got "
             f"{dimensions}."

@@ -102,7 +102,7 @@ def _of_array(images: np.ndarray, image_size: Any, seed: int) -> Images:
     if importlib.util.find_spec("tensorflow") is None:
         # The model draws the crops, of this size; so it does for the sample.
         whole = Crops(1, (1.0, 1.0), (1.0, 1.0), flip=False, image_size=size)
-        sample = ops.convert_to_numpy(whole(images[_evenly(len(images))], step=0))[:, 0]
+        sample = ops.convert_to_numpy(whole(images[evenly(len(images))], step=0))[:, 0]
         return Images(
             _described(images),
             len(images),
@@ -112,7 +112,7 @@ def _of_array(images: np.ndarray, image_size: Any, seed: int) -> Images:
             draws_crops=False,
             goes_on_within_epochs=False,
         )
-    plain = sources.from_arrays(images[_evenly(len(images))], None, size, _SAMPLE, training=False)
+    plain = sources.from_arrays(images[evenly(len(images))], None, size, _SAMPLE, training=False)
 
     def batches(epoch: int, first: int, batch_size: int, crops: int) -> Any:
         return sources.from_arrays(
@@ -234,9 +234,9 @@ def _unlabeled(dataset: Any) -> Any:
     return dataset.map(lambda images, *_: images)
 
 
-def _evenly(count: int) -> np.ndarray:
-    """Choose at most `_SAMPLE` of so many, evenly."""
-    return np.linspace(0, count - 1, min(count, _SAMPLE)).astype(int)
+def evenly(count: int, most: int = _SAMPLE) -> np.ndarray:
+    """Choose at most `most` of so many, from the first to the last of what may be sorted."""
+    return np.linspace(0, count - 1, min(count, most)).astype(int)
 
 
 def _pair(image_size: Any) -> tuple[int, int] | None:
@@ -253,7 +253,7 @@ def _usual_size(paths: list[str], largest: int) -> tuple[int, int]:
     from PIL import Image
 
     sides = []
-    for path in np.array(paths, dtype=object)[_evenly(len(paths))]:
+    for path in np.array(paths, dtype=object)[evenly(len(paths))]:
         try:
             with Image.open(path) as file:
                 sides.append(min(file.size))

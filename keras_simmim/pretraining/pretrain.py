@@ -11,7 +11,7 @@ from keras_simmim import training
 from keras_simmim.evaluation import EmbeddingStatistics
 from keras_simmim.models import SimMIM
 from keras_simmim.pretraining.choices import CROP_SCALE, compile_model, follow_steps, new_model
-from keras_simmim.pretraining.images import Images, open_images
+from keras_simmim.pretraining.images import Images, evenly, open_images
 from keras_simmim.pretraining.run import Run
 from keras_simmim.training.callbacks import Progress, WarnOfCollapse
 from keras_simmim.training.crops import Crops
@@ -149,8 +149,7 @@ def _trained(
     """Train a new model, or go on with what the run's folder holds."""
     within = images.goes_on_within_epochs
     steps = epochs * -(-(images.count or 1_000_000) // batch_size)
-    # From the first to the last of what may be sorted.
-    chosen = np.linspace(0, len(images.sample) - 1, min(len(images.sample), 8)).astype(int)
+    chosen = evenly(len(images.sample), 8)
     others = np.delete(images.sample, chosen, axis=0)
     shown: dict[str, Any] = {
         "pictures": images.sample[chosen],

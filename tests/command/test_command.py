@@ -271,3 +271,26 @@ def test_a_run_of_another_subcommand_is_refused(tmp_path, capsys, monkeypatch):
     Path("run/run.json").write_text(json.dumps({"settings": {"subcommand": "finetune"}}))
     assert main(["pretrain", "--data", "data", "--output", "run"]) == 1
     assert "--output run: holds a run of finetune" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (
+            "--image-size 32",
+            "--image-size: the run in run was begun with [64, 64, 3], got [32, 32,",
+        ),
+        ("--patch-size 4", "--patch-size: the run in run was begun with 8, got 4"),
+        ("--reconstruct", "--reconstruct: the run in run was begun with False, got True"),
+        ("--seed 1", "--seed: the run in run was begun with 0, got 1"),
+    ],
+)
+def test_a_run_takes_no_other_options(option, told, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("data", "run/checkpoints"):
+        Path(folder).mkdir(parents=True)
+    begun = {"data": "data", "image_shape": [64, 64, 3], "seed": 0, "epochs": 2}
+    begun |= {"patch_size": 8, "reconstruct": False}
+    Path("run/run.json").write_text(json.dumps({"settings": begun}))
+    assert main(["pretrain", "--data", "data", "--output", "run", *option.split()]) == 1
+    assert told in capsys.readouterr().err
