@@ -74,8 +74,13 @@ NEED_PACKAGES = (
     "evaluation/detection_quality",
 )
 SHARE = [
-    # Exports take long; both need packages of their own.
-    pytest.param(place, marks=[pytest.mark.long] if place[0].startswith(NEED_PACKAGES) else [])
+    # Exports take long; both need packages of their own. What torch runs is enough for a fast tier.
+    pytest.param(
+        place,
+        marks=[pytest.mark.long]
+        if place[0].startswith(NEED_PACKAGES)
+        else [pytest.mark.fast_on("torch")],
+    )
     for index, place in enumerate(EXAMPLES)
     if runs_here(index, place[0])
 ]

@@ -141,6 +141,7 @@ def test_any_backbone_detects(kind):
     assert ((scores > 0) & (scores < 1)).any(axis=1).all()
 
 
+@pytest.mark.long
 def test_a_saved_detector_takes_the_step_that_it_would_have_taken(images, truth, tmp_path):
     options = {
         "anchor_scale": 3.0,
@@ -181,6 +182,7 @@ def test_raw_outputs_are_of_the_best_regions_and_hold_those_that_are_kept(images
         assert distances.max() < 1e-3
 
 
+@pytest.mark.long
 def test_half_precision_trains(images, truth):
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")

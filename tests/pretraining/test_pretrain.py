@@ -79,7 +79,14 @@ def test_patches_fill_the_images(size, patch, fitting):
 # ------------------------------------------------------------------------------- what it takes
 
 
-@pytest.mark.parametrize("shape", [(3, 16, 24, 3), (12, 17, 23), (8, 16, 24, 2)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param((3, 16, 24, 3), marks=pytest.mark.long),
+        (12, 17, 23),
+        pytest.param((8, 16, 24, 2), marks=pytest.mark.long),
+    ],
+)
 def test_arrays(shape, capsys):
     images = np.random.default_rng(0).integers(0, 256, shape, dtype="uint8")
     model = ks.pretrain(images, epochs=1)

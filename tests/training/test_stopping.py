@@ -46,7 +46,9 @@ def fit(model, dataset, folder, *asking, **place):
         model.fit(dataset, epochs=2, verbose=0, callbacks=[*asking, checkpoint], **place)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_a_stopped_run_goes_on_with_the_next_step(make_model, images, tmp_path, number):
     handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(ks.training.Stopped) as stopped:
@@ -64,7 +66,10 @@ def test_a_stopped_run_goes_on_with_the_next_step(make_model, images, tmp_path, 
         np.testing.assert_array_equal(ops.convert_to_numpy(mine), ops.convert_to_numpy(its))
 
 
-@pytest.mark.parametrize(("asking", "place"), [({"batch": 3}, (1, 0)), ({"epoch": 0}, (1, 1))])
+@pytest.mark.parametrize(
+    ("asking", "place"),
+    [({"batch": 3}, (1, 0)), pytest.param({"epoch": 0}, (1, 1), marks=pytest.mark.long)],
+)
 def test_a_signal_at_the_end_of_an_epoch(make_model, images, tmp_path, asking, place):
     # Behind the last step, the epoch's end is waited for; behind the epoch's end, the next step.
     with pytest.raises(ks.training.Stopped):

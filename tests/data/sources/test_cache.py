@@ -10,7 +10,6 @@ from keras_simmim.data.geometry.crop_arguments import needed_side
 from keras_simmim.data.reading.pixel_cache import fits_in_memory
 
 pytestmark = pytest.mark.any_backend
-PLACES = ["memory", "disk"]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,7 @@ def test_larger_ones_are_averaged_first(folder):
         assert np.abs(epoch[0] - averaged).max() <= 0.5 + 1e-4
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", ["memory", pytest.param("disk", marks=pytest.mark.long)])
 def test_files_are_read_once(folder, tmp_path, place):
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
