@@ -19,6 +19,7 @@ in_parts = set -e; for part in $(PARTS_$(1)); do KERAS_BACKEND=$(1) $(PYTEST) $(
 SHELL := bash
 
 .PHONY: train test $(BACKENDS:%=test-%) test-long $(BACKENDS:%=test-long-%) lint docs bench clean
+.PHONY: together $(BACKENDS:%=together-%)
 
 train: $(VENV)/.train
 	$(BIN)/python examples/train.py
@@ -38,6 +39,26 @@ $(BACKENDS:%=test-%): test-%: $(VENV)/.test
 
 $(BACKENDS:%=test-long-%): test-long-%: $(VENV)/.all
 	$(call in_parts,$*,-m long)
+
+# examples/train.py in two processes, which share each batch: that it works, not how fast. On two
+# machines, each process is told the same, with the first one's address instead of localhost.
+together: $(BACKENDS:%=together-%)
+
+SHORT := examples/train.py --distribute --limit 128 --epochs 2 --output runs/$(shell date +%H%M%S)
+
+together-torch: $(VENV)/.all
+	KERAS_BACKEND=torch $(BIN)/torchrun --nproc_per_node=2 --master_port=9910 $(SHORT)-torch
+
+together-jax: $(VENV)/.all
+	export KERAS_BACKEND=jax JAX_COORDINATOR_ADDRESS=localhost:9911 JAX_NUM_PROCESSES=2; \
+	JAX_PROCESS_ID=1 $(BIN)/python $(SHORT)-jax & \
+	JAX_PROCESS_ID=0 $(BIN)/python $(SHORT)-jax && wait $$!
+
+WORKERS := "cluster": {"worker": ["localhost:9912", "localhost:9914"]}
+together-tensorflow: $(VENV)/.all
+	export KERAS_BACKEND=tensorflow; \
+	TF_CONFIG='{$(WORKERS), "task": {"type": "worker", "index": 1}}' $(BIN)/python $(SHORT)-tensorflow & \
+	TF_CONFIG='{$(WORKERS), "task": {"type": "worker", "index": 0}}' $(BIN)/python $(SHORT)-tensorflow && wait $$!
 
 # The site, in site/; a link that leads nowhere ends it.
 docs: $(VENV)/.docs

@@ -10,7 +10,7 @@ from keras_simmim.data.targets.boxes import Boxes
 
 
 def as_pixels(images: Any, value_range: tuple[float, float] | None) -> np.ndarray:
-    """Return images as uint8 (count, height, width, channels)."""
+    """Return images as uint8, or as float32 of a range, (count, height, width, channels)."""
     pixels = np.asarray(images)
     if pixels.ndim == 3:
         pixels = pixels[..., None]
@@ -39,10 +39,10 @@ def as_pixels(images: Any, value_range: tuple[float, float] | None) -> np.ndarra
     if np.isnan(low):
         raise ValueError("images must be numbers, got NaN among them.")
     start, width = value_range[0], value_range[1] - value_range[0]
-    scaled = np.empty(pixels.shape, np.uint8)
-    # One at a time: floats of all would take eight times the memory.
+    scaled = np.empty(pixels.shape, np.float32)
+    # One at a time: float64 of all would take twice the memory.
     for image, result in zip(pixels, scaled, strict=True):
-        result[:] = np.clip((image.astype(np.float64) - start) / width, 0, 1) * 255 + 0.5
+        result[:] = np.clip((image.astype(np.float64) - start) / width, 0, 1) * 255
     return scaled
 
 

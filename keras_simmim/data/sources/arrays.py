@@ -35,8 +35,8 @@ def from_arrays(
 
     Args:
         images: array (count, height, width, channels), or (count, height, width) for gray images;
-            uint8, or any other real type with values from 0 to 255, or of any `value_range`, which
-            are rounded.
+            uint8, or any other real type with values from 0 to 255, which are rounded, or of any
+            `value_range`, which are not.
         labels: one integer an image, or None. At most one of labels, masks and boxes is given.
         image_size: side or `(height, width)` of the results, in pixels; None keeps the images' own,
             or takes that of `crop`.
@@ -47,7 +47,8 @@ def from_arrays(
             image, and of their "labels", integers (count, M), or None. −1 pads; −2 is a box that is
             neither learned nor measured. What reaches beyond the image is cut off.
         value_range: values `(low, high)` that become 0 and 255, such as `(0, 4095)` or `(-1, 1)`,
-            with those beyond clipped; None: 0 and 255, and an error if there are others.
+            with those beyond clipped; batches are then float32, and `fit` hands the range to the
+            model. None: 0 and 255, and an error if there are others.
         training: True for a new order, random crops and flips in every epoch; False for the given
             order and the largest central crop, or with masks or boxes the whole image.
         seed: seed of order, crops and flips.
@@ -57,12 +58,12 @@ def from_arrays(
             several processes share the work.
 
     Returns:
-        A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), with an axis of
-        `crops` behind the first if there are several, or of pairs of these and int32 labels
+        A `tf.data.Dataset` of uint8 or float32 batches (batch, height, width, channels), with an
+        axis of `crops` behind the first if there are several, or of pairs of these and int32 labels
         (batch,), or uint8 masks (batch, height, width), or a dictionary of float32 "boxes" (batch,
         M, 4) in pixels of the results, and their int32 "labels" (batch, M). A box of which a crop
         shows less than a quarter has the label −1. Its `class_names` is None, its `image_count` the
-        number of images.
+        number of images, its `value_range` what was given.
 
     Raises:
         ValueError: if the shape or the range of an array is another, an argument out of bounds, or
@@ -99,7 +100,9 @@ def from_arrays(
     plan = Plan.from_arguments(
         image_size, batch_size, training=training, seed=seed, dense=targets.follow_crop, **shared
     )
-    return batched(_Arrays(pixels, targets), plan)
+    dataset = batched(_Arrays(pixels, targets), plan)
+    dataset.value_range = value_range
+    return dataset
 
 
 class _Arrays(IndexedSource):

@@ -75,17 +75,20 @@ def test_arrays_out_of_bounds(images, error, match):
 @pytest.mark.parametrize(
     ("values", "value_range", "expected"),
     [
-        (np.uint16([0, 8, 9, 2048, 4095, 5000]), (0, 4095), [0, 0, 1, 128, 255, 255]),
-        (np.int16([-1000, -999, 0, 1000, 3000]), (-1000, 1000), [0, 0, 128, 255, 255]),
-        (np.float32([-0.5, 0, 0.5, 1, 1.5]), [0, 1], [0, 0, 128, 255, 255]),
-        (np.float64([-1, 0, np.inf]), (np.float32(-1), np.int64(1)), [0, 128, 255]),
-        (np.uint8([0, 10, 20, 30]), (10, 20), [0, 0, 255, 255]),
+        (np.uint16([0, 819, 4095, 5000]), (0, 4095), [0, 51, 255, 255]),
+        (np.int16([-1000, 0, 1000, 3000]), (-1000, 1000), [0, 127.5, 255, 255]),
+        (np.float32([-0.5, 0, 0.5, 1, 1.5]), [0, 1], [0, 0, 127.5, 255, 255]),
+        (np.float64([-1, 0, np.inf]), (np.float32(-1), np.int64(1)), [0, 127.5, 255]),
+        (np.uint8([0, 10, 12, 20, 30]), (10, 20), [0, 0, 51, 255, 255]),
     ],
 )
 def test_a_range_becomes_0_to_255(values, value_range, expected):
     images = np.stack([values, values[::-1]])[:, None]  # two of one row
-    batch = next(iter(data.from_arrays(images, value_range=value_range, training=False)))
-    assert batch.numpy()[:, 0, :, 0].tolist() == [expected, expected[::-1]]
+    dataset = data.from_arrays(images, value_range=value_range, training=False)
+    batch = next(iter(dataset)).numpy()
+    assert batch.dtype == np.float32
+    assert batch[:, 0, :, 0].tolist() == [expected, expected[::-1]]
+    assert dataset.value_range == tuple(value_range)
 
 
 def test_what_a_range_cannot_map_is_refused():

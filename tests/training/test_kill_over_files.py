@@ -1,4 +1,4 @@
-"""A process that trains on shards is killed twice, and ends as one that nobody killed."""
+"""A process that trains on shards, or texts, is killed twice, and ends as one nobody killed."""
 
 import os
 import signal
@@ -14,26 +14,25 @@ import keras_simmim as ks
 
 pytestmark = pytest.mark.long
 
-# The third argument is the step at whose end the process is killed.
+# The arguments are the run's folder and the step at whose end the process is killed.
 SCRIPT = """
 import os, signal, sys
 import keras
 import numpy as np
 import keras_simmim as ks
 
+{parts}
+
 folder, steps = sys.argv[1], int(sys.argv[2])
-run = ks.training.resume(f"{folder}/checkpoints")
+run = ks.training.resume(f"{{folder}}/checkpoints")
 if run is None:
     keras.utils.set_random_seed(0)
-    backbone = ks.backbones.ViT((16, 24, 3), 8, 1, 2, 8, drop_path_rate=0.3)
-    model = ks.SimMIM(backbone, ks.masking.SpatialMasking(0.5, 1))
+    model = make_model()
     model.compile(keras.optimizers.AdamW(1e-2))
 else:
     model = run.model
 epoch, batch = (run.epoch, run.batch) if run else (0, 0)
-dataset = ks.data.from_webdataset(
-    "shards/*.tar", (16, 24), 4, seed=3, epoch=epoch, first_batch=batch, cache_dir="cache"
-)
+dataset = make_data(seed=3, epoch=epoch, first_batch=batch)
 
 class Kill(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
@@ -41,32 +40,70 @@ class Kill(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 callbacks = [
-    ks.training.callbacks.StepLosses(f"{folder}/losses.csv"),
-    ks.training.callbacks.Checkpoint(f"{folder}/checkpoints", every=2),
+    ks.training.callbacks.StepLosses(f"{{folder}}/losses.csv"),
+    ks.training.callbacks.Checkpoint(f"{{folder}}/checkpoints", every=2),
     Kill(),
 ]
 model.fit(dataset, epochs=3, initial_epoch=epoch, callbacks=callbacks, verbose=0)
 values = [*model.variables, *model.optimizer.variables]
-np.savez(f"{folder}/variables.npz", *[keras.ops.convert_to_numpy(value) for value in values])
+np.savez(f"{{folder}}/variables.npz", *[keras.ops.convert_to_numpy(value) for value in values])
 """
 
 
-def test_a_killed_run_over_shards_goes_on_to_the_last_bit(tmp_path):
+SHARDS = """
+def make_model():
+    backbone = ks.backbones.ViT((16, 24, 3), 8, 1, 2, 8, drop_path_rate=0.3)
+    return ks.SimMIM(backbone, ks.masking.SpatialMasking(0.5, 1))
+
+def make_data(**place):
+    return ks.data.from_webdataset("shards/*.tar", (16, 24), 4, cache_dir="cache", **place)
+"""
+
+TEXTS = """
+def make_model():
+    backbone = ks.backbones.SequenceTransformer(270, 16, 1, 2, 8, drop_path_rate=0.3)
+    masks = ks.masking.SpatialMasking(0.4, 2, kept=0.1, swapped=0.1)
+    return ks.SimMIM(backbone, masks, tokenizer=ks.data.Tokenizer.load("tokenizer.json"))
+
+def make_data(**place):
+    tokenizer = ks.data.Tokenizer.load("tokenizer.json")
+    return ks.data.texts("texts", tokenizer, labels=None, length=16, batch_size=4, **place)
+"""
+
+
+def write_shards(folder):
     generator = np.random.default_rng(0)
     for number in range(22):
-        place = tmp_path / "images" / "ab"[number % 2] / f"{number:02}.jpg"
+        place = folder / "images" / "ab"[number % 2] / f"{number:02}.jpg"
         place.parent.mkdir(parents=True, exist_ok=True)
         keras.utils.save_img(place, generator.integers(0, 256, (40 + number, 50, 3)), scale=False)
-    ks.data.write_shards(tmp_path / "images", tmp_path / "shards", 32, images_per_shard=5)
+    ks.data.write_shards(folder / "images", folder / "shards", 32, images_per_shard=5)
     # One image is broken afterwards: what takes its place is the same, too.
-    shard = tmp_path / "shards" / "shard-00001.tar"
+    shard = folder / "shards" / "shard-00001.tar"
     content = shard.read_bytes()
     start = content.index(b"\xff\xd8\xff")
     shard.write_bytes(content[:start] + b"broken" + content[start + 6 :])
 
+
+def write_texts(folder):
+    words = ["so", "good", "bad", "long", "a", "film", "twice"]
+    generator = np.random.default_rng(0)
+    texts = [" ".join(generator.choice(words, 1 + number % 9)) for number in range(20)]
+    (folder / "texts").mkdir()
+    for number, text in enumerate(texts):
+        (folder / "texts" / f"{number:02}.txt").write_text(text)
+    ks.data.train_tokenizer(texts, vocabulary_size=270).save(folder / "tokenizer.json")
+
+
+@pytest.mark.parametrize(
+    ("write", "parts"), [(write_shards, SHARDS), (write_texts, TEXTS)], ids=["shards", "texts"]
+)
+def test_a_killed_run_goes_on_to_the_last_bit(write, parts, tmp_path):
+    write(tmp_path)
+
     def train(folder, steps):
         environment = os.environ | {"PYTHONPATH": str(Path(ks.__file__).parents[1])}
-        command = [sys.executable, "-c", SCRIPT, folder, str(steps)]
+        command = [sys.executable, "-c", SCRIPT.format(parts=parts), folder, str(steps)]
         options = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
         (tmp_path / folder).mkdir(exist_ok=True)
         return subprocess.run(command, **options)
