@@ -78,9 +78,9 @@ def pytest_collection_modifyitems(config, items):
     """Leave out what other backends run; what is fast on others alone is long here.
 
     What depends on no backend runs on torch, whose tests are the fastest. A long test that several
-    backends would run is run by one of them, in turn from commit to commit, file by file: all of
-    them together would take hours. With TURN=all it is run by every backend, with TURN=n as at
-    commit n.
+    backends would run is run by one of them, in turn from commit to commit, file by file, and of
+    the cases of a test that is `turned` one, likewise: all of them together would take hours. With
+    TURN=all everything is run by every backend, with TURN=n what is run at commit n.
     """
     backend = keras.backend.backend()
     turn = turn_of() if config.option.markexpr == "long" else None
@@ -88,22 +88,28 @@ def pytest_collection_modifyitems(config, items):
     def names(item, marker):
         return {name for mark in item.iter_markers(marker) for name in mark.args}
 
-    left_out = []
+    left_out, met = [], {}
     for item in items:
         only = {"torch"} if item.get_closest_marker("any_backend") else names(item, "only_on")
         if only and backend not in only:
             left_out.append(item)
+            continue
         fast = names(item, "fast_on")
         if fast and backend not in fast:
             item.add_marker(pytest.mark.long)
-        if turn is not None and item not in left_out and item.get_closest_marker("long"):
+        if turn is not None and item.get_closest_marker("long"):
             long_on = sorted((only or BACKENDS) - fast)
             place = turn + zlib.crc32(str(item.path.relative_to(config.rootpath)).encode())
             if long_on[place % len(long_on)] != backend:
                 left_out.append(item)
+            elif mark := item.get_closest_marker("turned"):
+                number = met[item.function] = met.get(item.function, -1) + 1
+                if (number - place // len(long_on)) % mark.args[0]:
+                    left_out.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
 
 
 def turn_of():
