@@ -12,6 +12,7 @@ pytestmark = pytest.mark.long
 TESTS = Path(__file__).parent
 
 
+@pytest.mark.turned(3)
 @pytest.mark.parametrize(
     "path",
     [

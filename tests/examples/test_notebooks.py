@@ -25,6 +25,7 @@ SAID = {
 }
 
 
+@pytest.mark.turned(2)
 @pytest.mark.parametrize("name", SAID)
 def test_it_runs_from_top_to_bottom(name, tmp_path):
     for folder in ("examples", "benchmarks"):

@@ -28,6 +28,7 @@ def test_onnxruntime_gives_what_predict_gives(make_model, images, tmp_path):
         np.testing.assert_allclose(embedding, model.embed(pixels), atol=1e-4)
 
 
+@pytest.mark.turned(2)
 @pytest.mark.usefixtures("tensorflow_process")
 @pytest.mark.parametrize("decoder", ["unet", "fcn"])
 def test_onnxruntime_gives_a_segmenters_probabilities(images, tmp_path, decoder):
@@ -43,6 +44,7 @@ def test_onnxruntime_gives_a_segmenters_probabilities(images, tmp_path, decoder)
         np.testing.assert_allclose(probabilities, model.predict(pixels, verbose=0), atol=1e-4)
 
 
+@pytest.mark.turned(3)
 @pytest.mark.usefixtures("tensorflow_process")
 @pytest.mark.parametrize("kind", [ks.YOLO, ks.SSD, ks.FasterRCNN])
 def test_onnxruntime_gives_a_detectors_candidates(images, tmp_path, kind):

@@ -208,6 +208,7 @@ def test_every_warmup_request_is_answered(exports):
     ]
 
 
+@pytest.mark.turned(2)
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["classes", "segmenter", "detector", "faster rcnn"])
 def test_what_xla_compiles_answers_alike(exports, kind, tmp_path):

@@ -40,6 +40,7 @@ def res_net():
     )
 
 
+@pytest.mark.turned(2)
 @pytest.mark.parametrize(
     ("make", "strides"), [(csp_dark_net, [2, 4, 8, 16, 32]), (res_net, [2, 4, 8, 16])]
 )

@@ -122,6 +122,7 @@ def backbones():
     }
 
 
+@pytest.mark.turned(2)
 @pytest.mark.parametrize("kind", ["vit", "swin", "convnet", "keras"])
 def test_any_backbone_detects(kind):
     backbone = backbones()[kind]()

@@ -122,6 +122,7 @@ def test_saved_and_loaded_it_is_the_same(trained, tmp_path):
     )
 
 
+@pytest.mark.turned(2)
 @pytest.mark.parametrize("decoder", ["fcn", "unet"])
 def test_any_backbone(decoder):
     size = (32, 48)
@@ -198,6 +199,7 @@ def test_arguments_that_do_not_suit_are_refused():
         segmenter().evaluate(images_and_masks(2)[0], verbose=0)
 
 
+@pytest.mark.turned(2)
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["segmenter", "detector"])
 def test_a_resumed_run_repeats_the_uninterrupted_one(kind, tmp_path):

@@ -67,6 +67,7 @@ BACKBONES = {
 }
 
 
+@pytest.mark.turned(2)
 @pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", BACKBONES)
@@ -162,6 +163,7 @@ def test_a_wrong_box_is_no_other_box(kind, row):
     assert np.isnan(losses(detector, images, truth)["loss"])
 
 
+@pytest.mark.turned(2)
 @pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_images_without_boxes_teach_too(kind):
@@ -181,6 +183,7 @@ def test_images_without_boxes_teach_too(kind):
         assert detector.predict(images, verbose=0)["scores"].mean() < before
 
 
+@pytest.mark.turned(2)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.long
 def test_it_trains_and_comes_back(kind, tmp_path):
@@ -238,6 +241,7 @@ def test_the_augmentation_moves_images_and_boxes_together():
     assert losses(augmented, images, truth) == pytest.approx(unmoved, rel=1e-5)
 
 
+@pytest.mark.turned(2)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("precision", ["mixed_bfloat16"], indirect=True)
 def test_mixed_precision(kind, precision):

@@ -126,6 +126,7 @@ def python(script, *arguments, variables):
     return subprocess.run(command, env=variables, capture_output=True, text=True)
 
 
+@pytest.mark.turned(2)
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["SimMIM", "ImageClassifier"])
 def test_a_model_goes_to_the_hub_and_comes_back(name, run, tmp_path):

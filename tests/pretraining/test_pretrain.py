@@ -121,6 +121,7 @@ def test_a_folder_of_many_sizes_with_broken_files(tmp_path, capsys):
     assert "11 images" in capsys.readouterr().out
 
 
+@pytest.mark.turned(2)
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["tar", "parquet"])
 def test_shards(tmp_path, monkeypatch, kind):

@@ -13,29 +13,43 @@ pytestmark = [pytest.mark.long, pytest.mark.only_on("tensorflow")]
 SCRIPT = Path(__file__).parents[1] / "support" / "replicas.py"
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    """A function from a case to what one device and two replicas gave, by name."""
-    path = tmp_path_factory.mktemp("replicas") / "results.npz"
+CASES = ["paper", "multimodal", "visible"]
+
+
+def test_replicas_take_the_steps_that_one_device_takes(tmp_path):
+    path = tmp_path / "results.npz"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path])}
     command = [sys.executable, str(SCRIPT), str(path)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-3000:]
     arrays = dict(np.load(path))
 
-    def of(case, devices):
-        prefix = f"{case}/{devices}/"
-        return {
-            name.removeprefix(prefix): array
-            for name, array in arrays.items()
-            if name.startswith(prefix)
-        }
+    def of(case):
+        """What one device and two replicas gave, by name."""
+        prefixes = (f"{case}/{devices}/" for devices in ("one", "two"))
+        return (
+            {
+                name.removeprefix(prefix): array
+                for name, array in arrays.items()
+                if name.startswith(prefix)
+            }
+            for prefix in prefixes
+        )
 
-    return lambda case: (of(case, "one"), of(case, "two"))
+    draws_by_the_number_of_the_image_in_the_whole_batch(*of("draws"))
+    for case in (*CASES, *(f"{case}, incomplete" for case in CASES)):
+        one, two = of(case)
+        assert set(one) == set(two)
+        assert {"loss", "gradient_norm", "weight 0"} <= set(one)
+        for name, expected in one.items():
+            message = f"{name} of {case}"
+            np.testing.assert_allclose(two[name], expected, 1e-4, 1e-5, err_msg=message)
+    counts_a_replica_without_images_as_one_more_image(*of("paper, too few"))
+    for case in ("multimodal, too few", "visible, too few"):
+        is_not_spoiled_by_a_replica_without_images(*of(case))
 
 
-def test_replicas_draw_by_the_number_of_the_image_in_the_whole_batch(results):
-    one, two = results("draws")
+def draws_by_the_number_of_the_image_in_the_whole_batch(one, two):
     assert one["sizes"].tolist() == [8, 5]
     assert two["sizes"].tolist() == [4, 4, 3, 2]
     for name in ("masks", "factors"):
@@ -45,31 +59,16 @@ def test_replicas_draw_by_the_number_of_the_image_in_the_whole_batch(results):
     assert set(np.unique(two["factors"])) == {0, 1, 2}
 
 
-CASES = ["paper", "multimodal", "visible"]
-
-
-@pytest.mark.parametrize("case", [*CASES, *(f"{case}, incomplete" for case in CASES)])
-def test_replicas_take_the_steps_that_one_device_takes(results, case):
-    one, two = results(case)
-    assert set(one) == set(two)
-    assert {"loss", "gradient_norm", "weight 0"} <= set(one)
-    for name, expected in one.items():
-        np.testing.assert_allclose(two[name], expected, rtol=1e-4, atol=1e-5, err_msg=name)
-
-
-def test_a_replica_without_images_counts_as_one_more_image(results):
-    one, two = results("paper, too few")
+def counts_a_replica_without_images_as_one_more_image(one, two):
     weights = [name for name in one if name.startswith("weight")]
     assert len(weights) >= 2
     for name in weights:
         np.testing.assert_allclose(two[name], one[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("case", ["multimodal, too few", "visible, too few"])
-def test_a_replica_without_images_spoils_nothing(results, case):
-    before, two = results(case)
+def is_not_spoiled_by_a_replica_without_images(before, two):
     for name, values in two.items():
         assert np.all(np.isfinite(values)), name
-    scales = [name for name in two if name.startswith("weight")]
-    assert any(np.any(two[name] != before[name]) for name in scales)
+    weights = [name for name in two if name.startswith("weight")]
+    assert any(np.any(two[name] != before[name]) for name in weights)
     assert two["skipped_steps"] == 0
