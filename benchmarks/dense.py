@@ -130,14 +130,14 @@ def run_detect(arm: str, detector: str, seed: int) -> dict:
     return result
 
 
-def cells(question: str, seeds: int, only: list[str] | None) -> list[tuple]:
+def cells(question: str, seeds: list[int], only: list[str] | None, arms: list[str]) -> list[tuple]:
     variants = EPOCHS["segment"] if question == "segment" else detect.DETECTORS
     return [
         (question, variant, arm, seed)
-        for seed in range(seeds)
+        for seed in seeds
         for variant in variants
         if only is None or str(variant) in only
-        for arm in ARMS
+        for arm in arms
     ]
 
 
@@ -174,12 +174,14 @@ def table() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("question", choices=("segment", "detect", "table"))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--only", nargs="+", help="shares of the masks, or detectors")
     options = parser.parse_args()
     if options.question != "table":
         done = {(row["question"], row["variant"], row["arm"], row["seed"]) for row in rows()}
-        for question, variant, arm, seed in cells(options.question, options.seeds, options.only):
+        chosen = cells(options.question, options.seeds, options.only, options.arms)
+        for question, variant, arm, seed in chosen:
             if (question, variant, arm, seed) in done:
                 continue
             run = run_segment if question == "segment" else run_detect
