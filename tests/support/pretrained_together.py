@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 import keras_simmim as ks
+from keras_simmim.pretraining import choices
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 3), dtype="uint8")
 
@@ -23,7 +24,8 @@ def main(folder, epochs):
     masking = ks.masking.SpatialMasking(0.5, 1, views=2)
     agreement = ks.objectives.Agreement("infonce")
     model = ks.SimMIM(backbone, masking, objectives=[ks.objectives.Reconstruction(), agreement])
-    model.compile(keras.optimizers.AdamW(1e-3, global_clipnorm=1.0))
+    # As `ks.pretrain` compiles its own.
+    choices.compile_model(model, 1e-3, steps=72)
     model = ks.pretrain(
         IMAGES, epochs=epochs, output=folder, model=model, batch_size=8, save_every=2
     )
