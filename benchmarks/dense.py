@@ -155,18 +155,22 @@ def table() -> str:
     found = rows()
     for question in ("segment", "detect"):
         chosen = [row for row in found if row["question"] == question]
+        if not chosen:
+            continue
         names = [name for name in MEASURES if any(name in row for row in chosen)]
-        lines += [f"\n| {question} | network | images | {' | '.join(names)} | seconds | seeds |"]
-        lines += ["|---" * (len(names) + 5) + "|"]
-        for variant, arm in dict.fromkeys((row["variant"], row["arm"]) for row in chosen):
-            these = [row for row in chosen if (row["variant"], row["arm"]) == (variant, arm)]
+        head = f"\n| {question} | network | backend | images"
+        lines += [f"{head} | {' | '.join(names)} | seconds | seeds |"]
+        lines += ["|---" * (len(names) + 6) + "|"]
+        keys = ("variant", "arm", "backend")
+        for kind in dict.fromkeys(tuple(row[key] for key in keys) for row in chosen):
+            these = [row for row in chosen if tuple(row[key] for key in keys) == kind]
             values = [interval([row[name] for row in these]) for name in names]
             images, seconds = (
                 np.mean([row[name] for row in these]) for name in ("images", "seconds")
             )
             lines.append(
-                f"| {variant} | {arm} | {images:.0f} | {' | '.join(values)} | {seconds:.0f} | "
-                f"{len(these)} |"
+                f"| {' | '.join(map(str, kind))} | {images:.0f} | {' | '.join(values)} | "
+                f"{seconds:.0f} | {len(these)} |"
             )
     return "\n".join(lines)
 
@@ -179,14 +183,19 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="shares of the masks, or detectors")
     options = parser.parse_args()
     if options.question != "table":
-        done = {(row["question"], row["variant"], row["arm"], row["seed"]) for row in rows()}
+        backend = keras.backend.backend()
+        done = {
+            (row["question"], row["variant"], row["arm"], row["seed"])
+            for row in rows()
+            if row["backend"] == backend
+        }
         chosen = cells(options.question, options.seeds, options.only, options.arms)
         for question, variant, arm, seed in chosen:
             if (question, variant, arm, seed) in done:
                 continue
             run = run_segment if question == "segment" else run_detect
             row = {"question": question, "variant": variant, "arm": arm, "seed": seed}
-            row |= {"backend": keras.backend.backend(), **run(arm, variant, seed)}
+            row |= {"backend": backend, **run(arm, variant, seed)}
             with RESULTS.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(row, flush=True)
