@@ -7,7 +7,6 @@ import keras
 import numpy as np
 
 from keras_simmim.backbones import ViT
-from keras_simmim.backend import distribution
 from keras_simmim.heads import TransformerHead
 from keras_simmim.masking import SpatialMasking
 from keras_simmim.models import SimMIM
@@ -171,11 +170,8 @@ def compile_model(model: SimMIM, learning_rate: float, steps: int) -> None:
     optimizer = keras.optimizers.AdamW(
         rate_of(learning_rate, steps), weight_decay=0.05, beta_2=0.95, global_clipnorm=5.0
     )
-    jit_compile: bool | str = "auto"
-    if keras.backend.backend() == "tensorflow":
-        # XLA pays even on a CPU, where "auto" leaves it off; it cannot gather from replicas.
-        jit_compile = distribution.device_count() == 1
-    model.compile(optimizer, jit_compile=jit_compile)
+    # XLA pays on TensorFlow even on a CPU, where "auto" leaves it off.
+    model.compile(optimizer, jit_compile=keras.backend.backend() == "tensorflow" or "auto")
 
 
 def rate_of(learning_rate: float, steps: int) -> keras.optimizers.schedules.CosineDecay:

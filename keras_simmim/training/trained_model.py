@@ -195,7 +195,8 @@ class TrainedModel(step.TrainStep, keras.Model):
         Args:
             optimizer: as for `keras.Model.compile`.
             loss: None, since the model brings its own.
-            jit_compile: as for `keras.Model.compile`.
+            jit_compile: as for `keras.Model.compile`; left off on several replicas of TensorFlow,
+                whose messages XLA cannot compile.
             **kwargs: as for `keras.Model.compile`, and `stop_after_skipped`, 20 if not given:
                 `fit` ends with an error after so many steps in a row whose loss or gradients
                 were not finite; such steps change nothing. None goes on for ever.
@@ -217,7 +218,8 @@ class TrainedModel(step.TrainStep, keras.Model):
         if loss is not None:
             raise ValueError(f"{type(self).__name__} brings its own losses, got loss={loss!r}.")
         self.asked_jit_compile = jit_compile
-        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        compiles = distribution.compiles_steps()
+        super().compile(optimizer, jit_compile=jit_compile if compiles else False, **kwargs)
         scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
         layers = [each for each in self._flatten_layers() if each.compute_dtype == "float16"]
         if layers and not scaled:

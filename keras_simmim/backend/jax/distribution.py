@@ -191,6 +191,11 @@ def device_count() -> int:
     return 1 if distribution is None else int(np.prod(distribution.device_mesh.shape))
 
 
+def compiles_steps() -> bool:
+    """Tell whether a step can be compiled, on however many devices."""
+    return True
+
+
 def saves_together() -> bool:
     """Say whether all processes must save for one to: JAX reads variables together."""
     return processes.count() > 1

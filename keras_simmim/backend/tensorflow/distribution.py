@@ -129,6 +129,11 @@ def device_count() -> int:
     return int(tf.distribute.get_strategy().num_replicas_in_sync)
 
 
+def compiles_steps() -> bool:
+    """Tell whether a step can be compiled: XLA has no messages between replicas."""
+    return device_count() == 1
+
+
 def saves_together() -> bool:
     """Say whether all processes must save for one to: workers add metrics up to read them."""
     return processes.count() > 1

@@ -101,6 +101,11 @@ def device_count() -> int:
     return processes.count()
 
 
+def compiles_steps() -> bool:
+    """Tell whether a step can be compiled, with however many processes."""
+    return True
+
+
 def saves_together() -> bool:
     """Say whether all processes must save for one to: each process has all variables."""
     return False
