@@ -13,36 +13,15 @@ backward, are counted by torch.
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
-import time
 import warnings
 from functools import partial
-from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from peers import BACKENDS, RESULTS, compiled, in_own_processes, seconds
 
-RESULTS = Path(__file__).parent / "results"
-BACKENDS = ("tensorflow", "jax", "torch")
 # Batch, side of the images and classes.
 CASES = {"segment": (4, 192, 6), "detect": (2, 256, 3)}
 UPERNET_WIDTH = 96
-
-
-def compiled(model, optimizer, *batch):
-    """A function that takes one step of a Keras model."""
-    import keras
-
-    model.compile(optimizer, jit_compile=keras.backend.backend() != "torch")
-    return partial(model.train_on_batch, *batch)
-
-
-def our_optimizer():
-    import keras_simmim as ks
-
-    return ks.training.SelectiveAdamW(1e-4, weight_decay=0.05, global_clipnorm=5.0)
 
 
 def segmenters(images, generator):
@@ -79,7 +58,7 @@ def segmenters(images, generator):
         torch.nn.utils.clip_grad_norm_(theirs.parameters(), 5.0)
         optimizer.step()
 
-    return compiled(ours, our_optimizer(), images, masks), step
+    return compiled(ours, images, masks), step
 
 
 def detectors(images, generator):
@@ -111,12 +90,11 @@ def detectors(images, generator):
     )
     theirs = keras_hub.models.RetinaNetObjectDetector(pyramid, classes, bounding_box_format="xyxy")
     targets = {"boxes": boxes, "labels": labels}
-    optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.05, global_clipnorm=5.0)
     pixels = images.astype("float32") / 128 - 1
-    return (
-        compiled(ours, our_optimizer(), images, targets),
-        compiled(theirs, optimizer, pixels, targets),
-    )
+    compiled(theirs)
+    # KerasHub's own takes no dictionaries.
+    step = partial(keras.Model.train_on_batch, theirs, pixels, targets)
+    return compiled(ours, images, targets), step
 
 
 def operations(step):
@@ -126,12 +104,6 @@ def operations(step):
     with FlopCounterMode(display=False) as counter:
         step()
     return round(counter.get_total_flops() / 1e9, 1)
-
-
-def seconds(step):
-    start = time.perf_counter()
-    step()
-    return time.perf_counter() - start
 
 
 def run(case, rounds):
@@ -168,15 +140,8 @@ def main():
     if options.here:
         print(json.dumps(run(options.cases[0], options.rounds)))
         return
-    rows = []
-    for case in options.cases:
-        for backend in options.backends:
-            command = [sys.executable, __file__, "--here", "--cases", case]
-            command += ["--rounds", str(options.rounds)]
-            environment = {**os.environ, "KERAS_BACKEND": backend}
-            output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-            rows.append(json.loads(output.stdout.splitlines()[-1]))
-            print(rows[-1], flush=True)
+    passed = ["--rounds", str(options.rounds)]
+    rows = in_own_processes(__file__, options.cases, options.backends, passed)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "dense_peers.json").write_text(json.dumps(rows, indent=2) + "\n")
     print("| case | backend | ours, ms | peer, ms | ratio |\n|---|---|---|---|---|")

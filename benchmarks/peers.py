@@ -59,8 +59,8 @@ def their_model(case):
     )
 
 
-def compiled(model, images):
-    """A function that takes one step of a Keras model."""
+def compiled(model, *batch):
+    """A function that takes one step of a Keras model with our optimizer."""
     import keras
 
     import keras_simmim as ks
@@ -68,7 +68,7 @@ def compiled(model, images):
     jit_compile = keras.backend.backend() != "torch"
     optimizer = ks.training.SelectiveAdamW(1e-4, weight_decay=0.05, global_clipnorm=5.0)
     model.compile(optimizer, jit_compile=jit_compile)
-    return partial(model.train_on_batch, images)
+    return partial(model.train_on_batch, *batch)
 
 
 def their_step(model, images, patch, call):
@@ -193,6 +193,19 @@ def run(case, rounds, official):
     return row
 
 
+def in_own_processes(script, cases, backends, options):
+    """Run each case on each backend in a process of its own, which prints a row; give the rows."""
+    rows = []
+    for case in cases:
+        for backend in backends:
+            command = [sys.executable, script, "--here", "--cases", case, *options]
+            environment = {**os.environ, "KERAS_BACKEND": backend}
+            output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+            rows.append(json.loads(output.stdout.splitlines()[-1]))
+            print(rows[-1], flush=True)
+    return rows
+
+
 def table(rows):
     peers = ("hugging_face", "official", "plain_keras")
     lines = [
@@ -217,16 +230,9 @@ def main():
     if options.here:
         print(json.dumps(run(options.cases[0], options.rounds, options.official)))
         return
-    rows = []
-    for case in options.cases:
-        for backend in options.backends:
-            command = [sys.executable, __file__, "--here", "--cases", case]
-            command += ["--rounds", str(options.rounds)]
-            command += ["--official", options.official] if options.official else []
-            environment = {**os.environ, "KERAS_BACKEND": backend}
-            output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-            rows.append(json.loads(output.stdout.splitlines()[-1]))
-            print(rows[-1], flush=True)
+    passed = ["--rounds", str(options.rounds)]
+    passed += ["--official", options.official] if options.official else []
+    rows = in_own_processes(__file__, options.cases, options.backends, passed)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "peers.json").write_text(json.dumps(rows, indent=2) + "\n")
     print(table(rows))

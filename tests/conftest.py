@@ -79,7 +79,7 @@ def pytest_collection_modifyitems(config, items):
 
     What depends on no backend runs on torch, whose tests are the fastest. A long test that several
     backends would run is run by one of them, in turn from commit to commit, file by file, and of
-    the cases of a test that is `turned` one, likewise: all of them together would take hours. With
+    the cases of a test that is `turned(n)` one in n, likewise: all of them would take hours. With
     TURN=all everything is run by every backend, with TURN=n what is run at commit n.
     """
     backend = keras.backend.backend()

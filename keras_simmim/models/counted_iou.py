@@ -1,10 +1,11 @@
 """The mean overlap of classes over the pixels that count."""
 
-import math
 from typing import Any
 
 import keras
 from keras import ops
+
+from keras_simmim.backend.types import Config
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -14,7 +15,7 @@ class CountedIoU(keras.metrics.MeanIoU):
     Args:
         num_classes: number of classes.
         name: of the metric.
-        **kwargs: passed to `keras.metrics.MeanIoU`.
+        dtype: of the counts; integers if None.
 
     Example:
     ```python
@@ -28,22 +29,26 @@ class CountedIoU(keras.metrics.MeanIoU):
     ```
     """
 
-    def __init__(self, num_classes: int, name: str = "mean_iou", **kwargs: Any) -> None:
-        super().__init__(num_classes, name, **{"sparse_y_pred": False, **kwargs})
+    def __init__(self, num_classes: int, name: str = "mean_iou", dtype: Any = None) -> None:
+        super().__init__(num_classes, name, dtype, sparse_y_pred=False)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count masks (B, …) of 0 … K − 1 and probabilities (B, …, K), with weights (B, …)."""
-        truth = ops.cast(ops.convert_to_tensor(y_true), "int32")
-        probabilities = ops.convert_to_tensor(y_pred)
+        """Count masks (…) of 0 … K − 1 and probabilities (…, K), with weights (…) of the pixels."""
+        truth = ops.cast(y_true, "int32")
         counts = ops.logical_and(truth >= 0, truth < self.num_classes)
         if sample_weight is not None:
             counts = ops.logical_and(counts, ops.convert_to_tensor(sample_weight) > 0)
-        # Keras' own counts pixel by pixel, on torch in Python. Products of 0 and 1 are exact as
-        # long as an image has fewer than 2²⁴ pixels.
-        shape = (-1, math.prod(truth.shape[1:]), self.num_classes)
-        rows = ops.one_hot(ops.where(counts, truth, -1), self.num_classes, dtype="float32")
-        columns = ops.one_hot(ops.argmax(probabilities, -1), self.num_classes, dtype="float32")
-        columns = ops.reshape(columns, shape)
-        pairs = ops.matmul(ops.transpose(ops.reshape(rows, shape), (0, 2, 1)), columns)
-        confusion = ops.sum(ops.cast(pairs, self.total_cm.dtype), axis=0)
-        self.total_cm.assign_add(confusion)
+        predicted = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+        pairs = ops.stack([ops.where(counts, truth, 0), predicted], axis=-1)
+        # Keras' own adds up pixel by pixel, on torch in Python.
+        confusion = ops.scatter_update(
+            self.total_cm,
+            ops.reshape(pairs, (-1, 2)),
+            ops.reshape(ops.cast(counts, self.total_cm.dtype), (-1,)),
+            reduction="add",
+        )
+        self.total_cm.assign(confusion)
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {"num_classes": self.num_classes, "name": self.name, "dtype": self.dtype}

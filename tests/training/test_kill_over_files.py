@@ -14,17 +14,16 @@ import keras_simmim as ks
 
 pytestmark = pytest.mark.long
 
-# The arguments are the run's folder and the step at whose end the process is killed.
+# Behind `make_model` and `make_data`. The arguments are the run's folder and the step at whose end
+# the process is killed.
 SCRIPT = """
 import os, signal, sys
 import keras
 import numpy as np
 import keras_simmim as ks
 
-{parts}
-
 folder, steps = sys.argv[1], int(sys.argv[2])
-run = ks.training.resume(f"{{folder}}/checkpoints")
+run = ks.training.resume(f"{folder}/checkpoints")
 if run is None:
     keras.utils.set_random_seed(0)
     model = make_model()
@@ -40,13 +39,13 @@ class Kill(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 callbacks = [
-    ks.training.callbacks.StepLosses(f"{{folder}}/losses.csv"),
-    ks.training.callbacks.Checkpoint(f"{{folder}}/checkpoints", every=2),
+    ks.training.callbacks.StepLosses(f"{folder}/losses.csv"),
+    ks.training.callbacks.Checkpoint(f"{folder}/checkpoints", every=2),
     Kill(),
 ]
 model.fit(dataset, epochs=3, initial_epoch=epoch, callbacks=callbacks, verbose=0)
 values = [*model.variables, *model.optimizer.variables]
-np.savez(f"{{folder}}/variables.npz", *[keras.ops.convert_to_numpy(value) for value in values])
+np.savez(f"{folder}/variables.npz", *[keras.ops.convert_to_numpy(value) for value in values])
 """
 
 
@@ -103,7 +102,7 @@ def test_a_killed_run_goes_on_to_the_last_bit(write, parts, tmp_path):
 
     def train(folder, steps):
         environment = os.environ | {"PYTHONPATH": str(Path(ks.__file__).parents[1])}
-        command = [sys.executable, "-c", SCRIPT.format(parts=parts), folder, str(steps)]
+        command = [sys.executable, "-c", parts + SCRIPT, folder, str(steps)]
         options = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
         (tmp_path / folder).mkdir(exist_ok=True)
         return subprocess.run(command, **options)

@@ -24,9 +24,9 @@ def numbered(batches: tf.data.Dataset, epochs: Epochs, batch_count: int | None) 
     elif batch_count is not None:
         batches = batches.apply(tf.data.experimental.assert_cardinality(batch_count))
     dataset = epochs.count(batches.prefetch(tf.data.AUTOTUNE), batch_count)
-    # The thread that tunes an iterator can miss that it is to end, and the end of an epoch waits
-    # for it, as long as the epoch took and at most a minute. As many images are read at a time as
-    # there are cores without it, too.
+    # The thread that tunes an iterator can miss that it is to end, and the end of an epoch then
+    # waits for it, for seconds. Without it, too, as many images are read at a time as there are
+    # cores.
     options = tf.data.Options()
     options.autotune.enabled = False
     dataset = dataset.with_options(options)
