@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from keras_simmim.data.geometry.boxes import whole_box
 from keras_simmim.data.reading.encoded_image import EncodedImage
-from keras_simmim.data.reading.formats import DEEP_RANGE
 from keras_simmim.data.reading.picture_reader import PictureReader
 from keras_simmim.data.reading.plain_reason import plain_reason
 from keras_simmim.data.reading.readable_image import ReadableImage
@@ -27,7 +26,6 @@ class BrokenFiles:
         channels: channels to decode them to.
         max_pixels: most pixels that an image may have.
         on_error: `"skip"` to log a broken image, `"raise"` to raise an error that names it.
-        value_range: values of 16-bit images that become 0 and 255.
         targets: what belongs to each image; one without it is as useless as a broken one.
         reader: of files that TensorFlow's readers do not read as they are to be; None without any.
     """
@@ -38,7 +36,6 @@ class BrokenFiles:
         channels: int,
         max_pixels: int,
         on_error: str,
-        value_range: tuple[float, float] = DEEP_RANGE,
         targets: Targets | None = None,
         reader: PictureReader | None = None,
     ) -> None:
@@ -46,7 +43,6 @@ class BrokenFiles:
         self.channels = channels
         self.max_pixels = max_pixels
         self.on_error = on_error
-        self.value_range = value_range
         self.targets = targets or Targets()
         self.reader = reader
         self.reasons: dict[str, str] = {}
@@ -114,7 +110,7 @@ class BrokenFiles:
 
     def _encoded(self, contents: tf.Tensor) -> EncodedImage:
         """Return the image of a file that TensorFlow's readers read."""
-        return EncodedImage.open(contents, self.channels, self.max_pixels, self.value_range)
+        return EncodedImage.open(contents, self.channels, self.max_pixels)
 
     def why_broken(self, index: int) -> str | None:
         """Return why an image is not intact, or its targets are not, None if all is."""

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_simmim.data.geometry.boxes import cut
 from keras_simmim.data.graphs import apart
 from keras_simmim.data.reading.exif import may_have_exif, stated_orientation, webp_has_exif
-from keras_simmim.data.reading.formats import DEEP_RANGE, TOO_MANY, check, decode_whole
+from keras_simmim.data.reading.formats import TOO_MANY, check, decode_whole
 from keras_simmim.data.reading.headers import header, starts_with
 from keras_simmim.data.reading.orientation import displayed, displayed_shape, stored_box
 
@@ -44,11 +44,7 @@ class EncodedImage(NamedTuple):
 
     @classmethod
     def open(
-        cls,
-        contents: tf.Tensor,
-        channels: int,
-        max_pixels: int = MAX_PIXELS,
-        value_range: tuple[float, float] = DEEP_RANGE,
+        cls, contents: tf.Tensor, channels: int, max_pixels: int = MAX_PIXELS
     ) -> "EncodedImage":
         """Read an image's header, and decode the image if no part of it can be decoded alone.
 
@@ -56,7 +52,6 @@ class EncodedImage(NamedTuple):
             contents: scalar string tensor, the bytes of the file.
             channels: 1 for gray, 3 for color.
             max_pixels: most pixels that the file's header may state.
-            value_range: values of a 16-bit PNG that become 0 and 255; those beyond are clipped.
 
         Returns:
             The image.
@@ -73,7 +68,7 @@ class EncodedImage(NamedTuple):
             lambda: tf.cond(
                 is_jpeg,
                 lambda: _open_jpeg(contents, limit),
-                lambda: _open_whole(contents, limit, tf.constant(value_range, tf.float32)),
+                lambda: _open_whole(contents, limit),
             ),
         )
         return cls(contents, channels, shape, is_plain, turn, decoded)
@@ -187,13 +182,13 @@ def _open_jpeg(
     return can_crop & (turn == 1), displayed_shape(shape, turn), turn, decoded
 
 
-@apart(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int64), tf.TensorSpec((2,), tf.float32))
+@apart(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int64))
 def _open_whole(
-    contents: tf.Tensor, max_pixels: tf.Tensor, value_range: tf.Tensor
+    contents: tf.Tensor, max_pixels: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return False, the shape, the turn and the decoded pixels of what is no JPEG."""
     head = header(contents)
-    decoded = decode_whole(contents, max_pixels, value_range)
+    decoded = decode_whole(contents, max_pixels)
     has_exif = tf.cond(
         starts_with(head, b"\x89PNG"),
         lambda: may_have_exif(contents, "eXIf"),

@@ -10,13 +10,12 @@ TOO_MANY = "more pixels than max_pixels"
 DEEP_RANGE = (0.0, 65535.0)  # of the values of 16 bits
 
 
-def decode_whole(contents: tf.Tensor, max_pixels: tf.Tensor, value_range: tf.Tensor) -> tf.Tensor:
-    """Decode an image that is no JPEG.
+def decode_whole(contents: tf.Tensor, max_pixels: tf.Tensor) -> tf.Tensor:
+    """Decode an image that is no JPEG, 16 bits to 8.
 
     Args:
         contents: scalar string tensor, the bytes of the file.
         max_pixels: most pixels that its header may state, an int64 scalar.
-        value_range: values of 16 bits that become 0 and 255, float32 (2,).
 
     Returns:
         A uint8 tensor (height, width, 3); of gray images, three times the same.
@@ -41,9 +40,7 @@ def decode_whole(contents: tf.Tensor, max_pixels: tf.Tensor, value_range: tf.Ten
 
     def decode_deep() -> tf.Tensor:
         image = tf.io.decode_png(contents, dtype=tf.uint16)
-        low, high = value_range[0], value_range[1]
-        scaled = (tf.cast(image, tf.float32) - low) * 255.0 / (high - low)
-        return tf.cast(tf.clip_by_value(scaled, 0.0, 255.0) + 0.5, tf.uint8)
+        return tf.cast(tf.cast(image, tf.float32) * 255.0 / DEEP_RANGE[1] + 0.5, tf.uint8)
 
     def decode_indexed_bmp() -> tf.Tensor:
         start = 14 + tf.cast(head[14], tf.int32)

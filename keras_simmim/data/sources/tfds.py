@@ -11,8 +11,11 @@ from keras_simmim.data.pipeline.batching import batched
 from keras_simmim.data.pipeline.plan import Plan
 from keras_simmim.data.pipeline.source_arguments import SourceArguments
 from keras_simmim.data.pipeline.stream_source import StreamSource
-from keras_simmim.data.reading.encoded_image import EncodedImage
+from keras_simmim.data.reading.channel_choice import ChannelChoice
+from keras_simmim.data.reading.encoded_image import MAX_PIXELS, EncodedImage
 from keras_simmim.data.reading.formats import DEEP_RANGE
+from keras_simmim.data.reading.picture_reader import PictureReader
+from keras_simmim.data.reading.readable_image import ReadableImage
 from keras_simmim.data.targets.class_labels import ClassLabels
 from keras_simmim.data.targets.targets import Targets
 
@@ -52,8 +55,8 @@ def from_tfds(
         seed: seed of order, crops and flips.
         limit: most images to use, the first ones: TFDS stores its data sets shuffled.
         channels: 3 for color or 1 for gray.
-        value_range: values `(low, high)` of 16-bit images that become 0 and 255, with those beyond
-            clipped; images of 8 bits stay as they are. None: 0 and 65535.
+        value_range: values `(low, high)` that become 0 and 255, with those beyond clipped, and
+            without loss: images are then float32. None: 8 bits stay, 16 bits are scaled to 8.
         shuffle_buffer: encoded images among which the next one of a training epoch is drawn.
         data_dir: folder of the prepared data sets, None for that of TFDS.
         download: whether to download and prepare a data set that is not there yet.
@@ -63,10 +66,11 @@ def from_tfds(
             several processes share the work.
 
     Returns:
-        A `tf.data.Dataset` of uint8 batches (batch, height, width, channels), with an axis of
-        `crops` behind the first if there are several, or of pairs of these and int32 labels
-        (batch,). Its `class_names` is a list or None, its `image_count` the number of images, None
-        if TFDS does not know it.
+        A `tf.data.Dataset` of uint8 batches, or of float32 with `value_range`, of 0–255 (batch,
+        height, width, channels), with an axis of `crops` behind the first if there are several, or
+        of pairs of these and int32 labels (batch,). Its `class_names` is a list or None, its
+        `image_count` the number of images, None if TFDS does not know it, its `value_range` what
+        was given.
 
     Raises:
         ImportError: if tensorflow-datasets is not installed.
@@ -96,17 +100,25 @@ def from_tfds(
     if count == 0:
         raise ValueError(f"split {split!r} of {name!r} holds no images.")
     labels = ClassLabels(lambda record: tf.cast(record["label"], tf.int32))
+    reader = PictureReader(ChannelChoice(channels), value_range, MAX_PIXELS, page=0)
+    reader.count = channels
+
+    def open_image(record: Any) -> ReadableImage:
+        if value_range is None:
+            return EncodedImage.open(record["image"], channels)
+        return reader.open(record["image"])
+
     source = StreamSource(
         stored,
-        lambda record: EncodedImage.open(
-            record["image"], channels, value_range=value_range or DEEP_RANGE
-        ),
+        open_image,
         count if count > 0 else None,
         labels if is_labeled else Targets(),
         buffer=buffer,
         class_names=class_names,
     )
-    return batched(source, plan)
+    dataset = batched(source, plan)
+    dataset.value_range = value_range
+    return dataset
 
 
 def _prepared(
