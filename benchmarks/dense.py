@@ -1,13 +1,14 @@
 """Do segmenters and detectors gain by pretraining? On the data of the examples for both.
 
 python benchmarks/dense.py segment          # climate zones, all masks and a tenth of the blocks
-python benchmarks/dense.py segment --only 0.1           # a tenth of the blocks alone
+python benchmarks/dense.py segment --only 0.1 --epochs 72     # a tenth of the blocks alone, longer
 python benchmarks/dense.py detect           # tree crowns, three detectors
 python benchmarks/dense.py table            # only prints what is there
 
 Each seed pretrains once on the unlabeled tiles, and then fine-tunes with and without: the same
-recipe, steps and order. Results go to benchmarks/results/dense.jsonl; what is there is not run
-again. `--backend` is Keras' own KERAS_BACKEND.
+rates, steps and order. `--rates` are those of `recipe="auto"`, or one for all layers, as in
+examples/segment.py. Results go to benchmarks/results/dense.jsonl; what is there is not run again.
+The backend is Keras' own KERAS_BACKEND.
 """
 
 import argparse
@@ -32,10 +33,11 @@ import keras_simmim as ks
 
 RESULTS = Path(__file__).parent / "results" / "dense.jsonl"
 CACHE = Path(__file__).parent / ".cache" / "dense"
-# Epochs of the pretraining, and whether it also reconstructs, beside finding crops again.
-PRETRAINING = {"pretrained": (20, False), "reconstructing": (60, True)}
+# Whether the pretraining also reconstructs, beside finding crops again.
+PRETRAINING = {"pretrained": False, "reconstructing": True}
 ARMS = (*PRETRAINING, "from scratch")
-EPOCHS = {"segment": {1.0: 10, 0.1: 24}, "detect": 20}
+EPOCHS = {1.0: 10, 0.1: 24, "yolo": 20, "ssd": 20, "faster_rcnn": 20}
+VARIANTS = {"segment": (1.0, 0.1), "detect": tuple(detect.DETECTORS)}
 SIZES = {"segment": segment.TILE, "detect": 128}
 MEASURES = ("mean_iou", "mAP50", "mAP", "other mAP50")
 
@@ -44,9 +46,9 @@ def rows() -> list[dict]:
     return list(map(json.loads, RESULTS.read_text().splitlines())) if RESULTS.exists() else []
 
 
-def pretrained(question: str, images: np.ndarray, arm: str, seed: int) -> ks.SimMIM:
+def pretrained(question: str, images: np.ndarray, arm: str, epochs: int, seed: int) -> ks.SimMIM:
     """The network after pretraining on all tiles without labels, from the cache if it is there."""
-    epochs, reconstructs = PRETRAINING.get(arm, PRETRAINING["pretrained"])
+    reconstructs = PRETRAINING.get(arm, False)
     path = CACHE / f"{question}-{seed}-{epochs}{'-reconstructing' * reconstructs}.keras"
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -70,15 +72,17 @@ def backbone_of(source: ks.SimMIM, arm: str) -> ks.backbones.Backbone:
     return type(fresh).from_config(fresh.get_config())
 
 
-def fitted(model, dataset, epochs: int) -> dict:
+def fitted(model, dataset, epochs: int, rates: str) -> dict:
+    if rates == "one":
+        model.compile(segment.optimizer(epochs * int(dataset.cardinality())))
     started = time.time()
     history = model.fit(dataset, epochs=epochs, verbose=0).history
     return {"seconds": round(time.time() - started), "loss": round(history["loss"][-1], 4)}
 
 
-def run_segment(arm: str, share: float, seed: int) -> dict:
+def run_segment(arm: str, share: float, seed: int, how: dict) -> dict:
     images, masks, blocks, held_images, held_masks = segment.climate_tiles()
-    source = pretrained("segment", images, arm, seed)
+    source = pretrained("segment", images, arm, how["pretraining"], seed)
     chosen = segment.few(blocks, share, seed)
     learned = ks.data.from_arrays(
         images[chosen],
@@ -94,17 +98,17 @@ def run_segment(arm: str, share: float, seed: int) -> dict:
         neck_width=segment.NECK,
         mean=source.mean,
         std=source.std,
-        recipe="auto",
+        recipe="auto" if how["rates"] == "auto" else None,
         seed=seed,
     )
-    took = fitted(model, learned, EPOCHS["segment"][share])
+    took = fitted(model, learned, how["epochs"], how["rates"])
     found = ks.evaluation.mean_iou(model.segment(held_images), held_masks, len(segment.CLIMATES))
     return {**took, "images": len(chosen), "mean_iou": round(found["mean_iou"], 4)}
 
 
-def run_detect(arm: str, detector: str, seed: int) -> dict:
+def run_detect(arm: str, detector: str, seed: int, how: dict) -> dict:
     unlabeled, (images, boxes), blocks, other = detect.tree_crowns()
-    source = pretrained("detect", unlabeled, arm, seed)
+    source = pretrained("detect", unlabeled, arm, how["pretraining"], seed)
     size = SIZES["detect"]
     learned = ks.data.from_arrays(
         images, image_size=size, boxes=boxes, batch_size=8, seed=seed, crop_scale=(0.3, 1.0)
@@ -116,10 +120,10 @@ def run_detect(arm: str, detector: str, seed: int) -> dict:
         neck_width=detect.NECK,
         mean=source.mean,
         std=source.std,
-        recipe="auto",
+        recipe="auto" if how["rates"] == "auto" else None,
         seed=seed,
     )
-    took = fitted(model, learned, EPOCHS["detect"])
+    took = fitted(model, learned, how["epochs"], how["rates"])
     result = {**took, "images": len(images)}
     for prefix, (pixels, truth) in {"": blocks, "other ": other}.items():
         held_out = ks.data.from_arrays(
@@ -130,14 +134,22 @@ def run_detect(arm: str, detector: str, seed: int) -> dict:
     return result
 
 
-def cells(question: str, seeds: list[int], only: list[str] | None, arms: list[str]) -> list[tuple]:
-    variants = EPOCHS["segment"] if question == "segment" else detect.DETECTORS
+def cells(options: argparse.Namespace) -> list[dict]:
     return [
-        (question, variant, arm, seed)
-        for seed in seeds
-        for variant in variants
-        if only is None or str(variant) in only
-        for arm in arms
+        {
+            "question": options.question,
+            "variant": variant,
+            "arm": arm,
+            "seed": seed,
+            "backend": keras.backend.backend(),
+            "epochs": options.epochs or EPOCHS[variant],
+            "pretraining": options.pretraining,
+            "rates": options.rates,
+        }
+        for seed in options.seeds
+        for variant in VARIANTS[options.question]
+        if options.only is None or str(variant) in options.only
+        for arm in options.arms
     ]
 
 
@@ -153,15 +165,15 @@ def interval(values: list[float]) -> str:
 def table() -> str:
     lines = []
     found = rows()
-    for question in ("segment", "detect"):
+    for question in VARIANTS:
         chosen = [row for row in found if row["question"] == question]
         if not chosen:
             continue
         names = [name for name in MEASURES if any(name in row for row in chosen)]
-        head = f"\n| {question} | network | backend | images"
-        lines += [f"{head} | {' | '.join(names)} | seconds | seeds |"]
-        lines += ["|---" * (len(names) + 6) + "|"]
-        keys = ("variant", "arm", "backend")
+        keys = ("variant", "arm", "backend", "epochs", "pretraining", "rates")
+        head = ("network", "backend", "epochs", "of pretraining", "rates", "images", *names)
+        lines += [f"\n| {question} | {' | '.join(head)} | seconds | seeds |"]
+        lines += ["|---" * (len(head) + 3) + "|"]
         for kind in dict.fromkeys(tuple(row[key] for key in keys) for row in chosen):
             these = [row for row in chosen if tuple(row[key] for key in keys) == kind]
             values = [interval([row[name] for row in these]) for name in names]
@@ -177,25 +189,20 @@ def table() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("question", choices=("segment", "detect", "table"))
+    parser.add_argument("question", choices=(*VARIANTS, "table"))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--only", nargs="+", help="shares of the masks, or detectors")
+    parser.add_argument("--epochs", type=int, help="of fine-tuning")
+    parser.add_argument("--pretraining", type=int, default=20, help="epochs of pretraining")
+    parser.add_argument("--rates", default="auto", choices=("auto", "one"))
     options = parser.parse_args()
     if options.question != "table":
-        backend = keras.backend.backend()
-        done = {
-            (row["question"], row["variant"], row["arm"], row["seed"])
-            for row in rows()
-            if row["backend"] == backend
-        }
-        chosen = cells(options.question, options.seeds, options.only, options.arms)
-        for question, variant, arm, seed in chosen:
-            if (question, variant, arm, seed) in done:
+        measures = {"segment": run_segment, "detect": run_detect}[options.question]
+        for cell in cells(options):
+            if any(cell.items() <= row.items() for row in rows()):
                 continue
-            run = run_segment if question == "segment" else run_detect
-            row = {"question": question, "variant": variant, "arm": arm, "seed": seed}
-            row |= {"backend": backend, **run(arm, variant, seed)}
+            row = cell | measures(cell["arm"], cell["variant"], cell["seed"], cell)
             with RESULTS.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(row, flush=True)

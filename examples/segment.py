@@ -127,6 +127,13 @@ def datasets(options: argparse.Namespace) -> tuple:
     return options.images, learned, *(np.concatenate(each) for each in zip(*parts, strict=True))
 
 
+def optimizer(steps: int) -> keras.optimizers.Optimizer:
+    """Make an optimizer for so many steps, with one rate for all layers."""
+    warmup = {"warmup_target": 1e-3, "warmup_steps": max(1, steps // 10)}
+    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, **warmup)
+    return keras.optimizers.AdamW(rate, weight_decay=0.05, global_clipnorm=5.0)
+
+
 def segmented(source, options: argparse.Namespace, learned, images, masks, name: str):
     """Fine-tune a segmenter, measure it on what is held out, and keep it."""
     keras.utils.set_random_seed(options.seed)
@@ -137,11 +144,8 @@ def segmented(source, options: argparse.Namespace, learned, images, masks, name:
         neck_width=NECK,
         seed=options.seed,
     )
-    steps = options.epochs * int(learned.cardinality())
-    warmup = {"warmup_target": 1e-3, "warmup_steps": max(1, steps // 10)}
-    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, **warmup)
     # The rates of recipe="auto" are for longer runs: a new decoder has little time here.
-    segmenter.compile(keras.optimizers.AdamW(rate, weight_decay=0.05, global_clipnorm=5.0))
+    segmenter.compile(optimizer(options.epochs * int(learned.cardinality())))
     run = ks.pretraining.Run(options.output / f"segmenter-{name}", vars(options))
     shown = np.argsort([-len(np.unique(mask)) for mask in masks])[:8]
     told = run.fit(

@@ -78,9 +78,10 @@ def pytest_collection_modifyitems(config, items):
     """Leave out what other backends run; what is fast on others alone is long here.
 
     What depends on no backend runs on torch, whose tests are the fastest. A long test that several
-    backends would run is run by one of them, in turn from commit to commit, file by file, and of
-    the cases of a test that is `turned(n)` one in n, likewise: all of them would take hours. With
-    TURN=all everything is run by every backend, with TURN=n what is run at commit n.
+    backends would run is run by one of them, in turn from commit to commit, file by file, and by
+    this one every second time if the fast tests have it on another. Of the cases of a test that is
+    `turned(n)` one in n is run, likewise. All of them would take hours: with TURN=all everything
+    is run by every backend, with TURN=n what is run at commit n.
     """
     backend = keras.backend.backend()
     turn = turn_of() if config.option.markexpr == "long" else None
@@ -95,17 +96,23 @@ def pytest_collection_modifyitems(config, items):
             left_out.append(item)
             continue
         fast = names(item, "fast_on")
+        is_repeated = bool(fast) and not item.get_closest_marker("long")
         if fast and backend not in fast:
             item.add_marker(pytest.mark.long)
         if turn is not None and item.get_closest_marker("long"):
             long_on = sorted((only or BACKENDS) - fast)
             place = turn + zlib.crc32(str(item.path.relative_to(config.rootpath)).encode())
-            if long_on[place % len(long_on)] != backend:
+            turns, number = divmod(place, len(long_on))
+            is_its = long_on[number] == backend
+            if is_its and is_repeated:
+                turns, missed = divmod(turns + zlib.crc32(item.originalname.encode()), 2)
+                is_its = not missed
+            mark = item.get_closest_marker("turned")
+            if is_its and mark:
+                case = met[item.function] = met.get(item.function, -1) + 1
+                is_its = (case - turns) % mark.args[0] == 0
+            if not is_its:
                 left_out.append(item)
-            elif mark := item.get_closest_marker("turned"):
-                number = met[item.function] = met.get(item.function, -1) + 1
-                if (number - place // len(long_on)) % mark.args[0]:
-                    left_out.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         gone = set(left_out)

@@ -28,7 +28,7 @@ BLOCK = re.compile(
 )
 # What a reader of these pages has already: a folder of images, with a sub-folder for each class.
 READERS_FOLDER = {"README.md": "photos"}
-FAST = pytest.mark.fast_on("torch")
+FAST, LONG = pytest.mark.fast_on("torch"), [pytest.mark.long, pytest.mark.turned(2)]
 WITHOUT_CODE = {
     "CONTRIBUTING.md",
     "docs/command-line.md",
@@ -77,10 +77,7 @@ def write_photos(folder):
 
 @pytest.mark.parametrize(
     "page",
-    [
-        pytest.param(page, marks=[pytest.mark.long] if page.startswith("docs/") else FAST)
-        for page in PAGES
-    ],
+    [pytest.param(page, marks=LONG if page.startswith("docs/") else FAST) for page in PAGES],
 )
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch, tensorflow_process):
     monkeypatch.chdir(tmp_path)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.layers.group_norm import GroupNorm
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -47,9 +48,7 @@ class ConvolutionBlock(keras.layers.Layer):
                 name=f"convolution_{number}",
                 dtype=self.dtype_policy,
             )
-            norm = keras.layers.GroupNormalization(
-                groups, epsilon=1e-5, name=f"norm_{number}", dtype=self.dtype_policy
-            )
+            norm = GroupNorm(groups, name=f"norm_{number}", dtype=self.dtype_policy)
             convolution.build(shape)
             shape = (*shape[:3], self.filters)
             norm.build(shape)

@@ -12,7 +12,7 @@ import pytest
 
 import keras_simmim as ks
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.turned(2)]
 
 # Behind `make_model` and `make_data`. The arguments are the run's folder and the step at whose end
 # the process is killed.

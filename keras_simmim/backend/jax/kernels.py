@@ -15,9 +15,11 @@ __all__ = [
     "affine",
     "attention",
     "batch_size",
+    "group_norm",
     "has_attention_kernel",
     "has_flash_attention",
     "has_gelu_kernel",
+    "has_group_norm_kernel",
     "has_layer_norm_kernel",
     "loops_over",
     "never_empty",
@@ -77,6 +79,16 @@ def has_gelu_kernel() -> bool:
 def has_layer_norm_kernel() -> bool:
     """Say whether `ops.layer_normalization` is one kernel."""
     return False
+
+
+def has_group_norm_kernel() -> bool:
+    """Say whether `group_norm` is one kernel: here XLA makes one of what is written out."""
+    return False
+
+
+def group_norm(maps: Tensor, groups: int, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
+    """Raise, since `has_group_norm_kernel` is never true here."""
+    raise NotImplementedError("JAX normalizes groups as Keras writes it.")
 
 
 def affine(rows: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:

@@ -28,6 +28,16 @@ def has_layer_norm_kernel() -> bool:
     return False
 
 
+def has_group_norm_kernel() -> bool:
+    """Say whether `group_norm` is one kernel: here XLA makes one of what is written out."""
+    return False
+
+
+def group_norm(maps: Tensor, groups: int, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
+    """Raise, since `has_group_norm_kernel` is never true here."""
+    raise NotImplementedError("TensorFlow normalizes groups as Keras writes it.")
+
+
 def affine(rows: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """Multiply rows by a kernel and add a bias: (R, D), (D, K) and (K,) to (R, K)."""
     return tf.matmul(rows, kernel) + bias

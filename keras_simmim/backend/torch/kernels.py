@@ -12,8 +12,10 @@ __all__ = [
     "affine",
     "attention",
     "batch_size",
+    "group_norm",
     "has_attention_kernel",
     "has_gelu_kernel",
+    "has_group_norm_kernel",
     "has_layer_norm_kernel",
     "loops_over",
     "never_empty",
@@ -46,6 +48,20 @@ def has_gelu_kernel() -> bool:
 def has_layer_norm_kernel() -> bool:
     """Say whether `ops.layer_normalization` is one kernel."""
     return True
+
+
+def has_group_norm_kernel() -> bool:
+    """Say whether `group_norm` is one kernel."""
+    return True
+
+
+def group_norm(maps: Tensor, groups: int, gamma: Tensor, beta: Tensor, epsilon: float) -> Tensor:
+    """Normalize groups of channels: (B, …, C), (C,) and (C,) to (B, …, C)."""
+    # Channels before rows, in the same memory.
+    first = maps.movedim(-1, 1)
+    # Without the check of torch.nn.functional, which refuses one position of one image.
+    normal = torch.group_norm(first, groups, gamma, beta, epsilon)
+    return normal.movedim(1, -1)
 
 
 def affine(rows: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
