@@ -8,6 +8,7 @@ from keras import ops
 from keras_simmim.backend.types import Config, Shape, Tensor
 from keras_simmim.heads.decoder import Decoder, resized
 from keras_simmim.layers.convolution_block import ConvolutionBlock
+from keras_simmim.layers.doubling import Doubling
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -65,7 +66,9 @@ class UNetDecoder(Decoder):
             for size in doublings(shape[1:3], target[1:3]):
                 step, arrives = len(self.sizes), size == target[1:3]
                 filters = min(self.width * max(round(image[1] / size[0]), 1), self.most_width)
-                self.up.append(self._enlargement(f"up_{step}", filters, shape))
+                up = Doubling(filters, name=f"up_{step}", dtype=self.dtype_policy)
+                up.build(shape)
+                self.up.append(up)
                 self.joined.append(number if arrives else None)
                 self.sizes.append(size)
                 width = filters + (target[-1] if arrives else 0)
@@ -74,18 +77,6 @@ class UNetDecoder(Decoder):
                 self.blocks.append(block)
                 shape = (None, *size, filters)
         self.scoring = self.convolution("scores", self.num_classes, 1, shape)
-
-    def _enlargement(self, name: str, filters: int, shape: Shape) -> Any:
-        layer = keras.layers.Conv2DTranspose(
-            filters,
-            2,
-            strides=2,
-            data_format="channels_last",
-            name=name,
-            dtype=self.dtype_policy,
-        )
-        layer.build(shape)
-        return layer
 
     def call(self, inputs: list[Tensor]) -> Tensor:
         """Score the pixels, float32 (B, H, W, K), of [images, finest map, …, coarsest map]."""

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_simmim.backend.types import Config, Shape, Tensor
+from keras_simmim.layers.doubling import Doubling
 from keras_simmim.layers.layer_norm import LayerNorm
 from keras_simmim.necks.neck import Neck
 
@@ -65,7 +66,7 @@ class SimplePyramid(Neck):
             enlarging: list[keras.layers.Layer] = []
             for step in range(max(self.finest - level, 0)):
                 name = f"enlarge_{level}_{step}"
-                enlarging.append(_layer("Conv2DTranspose", channels, 2, 2, name, self))
+                enlarging.append(Doubling(channels, name=name, dtype=self.dtype_policy))
                 if step:
                     continue
                 norm = LayerNorm(epsilon=1e-6, name=f"{name}_norm", dtype=self.dtype_policy)
@@ -78,7 +79,15 @@ class SimplePyramid(Neck):
             known = tuple(shape)
             for kernel in (1, 3):
                 name = f"project_{level}_{kernel}"
-                projecting.append(_layer("Conv2D", self.width, kernel, 1, name, self))
+                convolution = keras.layers.Conv2D(
+                    self.width,
+                    kernel,
+                    padding="same",
+                    data_format="channels_last",
+                    name=name,
+                    dtype=self.dtype_policy,
+                )
+                projecting.append(convolution)
                 norm = LayerNorm(epsilon=1e-6, name=f"{name}_norm", dtype=self.dtype_policy)
                 projecting.append(norm)
             for layer in projecting:
@@ -129,16 +138,3 @@ class SimplePyramid(Neck):
             "finest": self.finest,
             "levels": self.levels,
         }
-
-
-def _layer(kind: str, width: int, kernel: int, step: int, name: str, neck: Neck) -> Any:
-    """Make a convolution of this kind, with the neck's precision."""
-    return getattr(keras.layers, kind)(
-        width,
-        kernel,
-        strides=step,
-        padding="same",
-        data_format="channels_last",
-        name=name,
-        dtype=neck.dtype_policy,
-    )
