@@ -42,7 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--share", type=float, default=1.0, help="share of the masks to learn from")
     parser.add_argument("--model", help="a run's folder or .keras file, instead of pretraining")
     parser.add_argument("--pretrain-epochs", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--decoder", default="unet", choices=("unet", "fcn"))
     parser.add_argument("--compare-scratch", action="store_true")
