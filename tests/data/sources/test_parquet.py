@@ -166,6 +166,17 @@ def test_broken_rows_groups_and_files_cost_themselves_alone(tmp_path, training, 
     assert len(caplog.records) == len(reasons)
 
 
+def test_a_damaged_column_does_not_end_the_process(tmp_path):
+    """pyarrow ends it where it is asked what a column states that is neither optional nor not."""
+    path = write(tmp_path / "0.parquet", list(FILES.values())[:2])
+    stored = path.read_bytes()
+    damaged = stored.replace(b"\x25\x02\x18\x05bytes", b"\x25\x29\x18\x05bytes")
+    assert damaged != stored
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match="all 2 images are broken, .* it cannot be read"):
+        read(str(path), 16, 2)
+
+
 def test_all_broken_or_empty(tmp_path):
     (tmp_path / "0.parquet").write_bytes(b"PAR1" * 9)
     write(tmp_path / "1.parquet", [], kind=pa.binary())
