@@ -173,7 +173,7 @@ def test_a_damaged_column_does_not_end_the_process(tmp_path):
     damaged = stored.replace(b"\x25\x02\x18\x05bytes", b"\x25\x29\x18\x05bytes")
     assert damaged != stored
     path.write_bytes(damaged)
-    with pytest.raises(ValueError, match="all 2 images are broken, .* it cannot be read"):
+    with pytest.raises(ValueError, match=r"all 2 images are broken, .* it cannot be read"):
         read(str(path), 16, 2)
 
 
