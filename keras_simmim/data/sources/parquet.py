@@ -119,5 +119,21 @@ def from_parquet(
     labels = [value for file in files for value in file.labels]
     if class_names is None and any(value is not None for value in labels):
         class_names = files[0].class_names
-    columns = class_column(labels, class_names)
+    try:
+        columns = class_column(labels, class_names)
+    except ValueError as error:
+        raise _named(error, files, class_names) from error
     return plan.batched_rows(ParquetTable(files, cache_bytes), *columns, unreadable)
+
+
+def _named(
+    error: ValueError, files: list[ParquetFile], class_names: Sequence[str] | None
+) -> ValueError:
+    """Return an error of labels with the name of the file that alone has it, if one has."""
+    for file in files:
+        labels = [label for label in file.labels if label is not None]
+        try:
+            class_column(labels, class_names if labels else None)
+        except ValueError as found:
+            return ValueError(f"{file.path!r}: {found}")
+    return error

@@ -125,7 +125,7 @@ def test_labels(tmp_path):
     assert epoch_of(dataset)[0][1].tolist() == [1, 0, -1, 1]
     assert len(epoch_of(read(tmp_path / "1.parquet", 8, training=False))[0]) == 1
     path = write(tmp_path / "2.parquet", contents, [0.5, 1, 2, 3])
-    with pytest.raises(ValueError, match=r"labels must be integers or names, got 0.5"):
+    with pytest.raises(ValueError, match=r"2.parquet': labels must be integers or names, got 0.5"):
         read(path, 8, label="kind")
 
 
