@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_simmim.backend import kernels
-from keras_simmim.backend.types import Tensor
+from keras_simmim.backend.types import Config, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_simmim")
@@ -19,7 +19,7 @@ class GroupNorm(keras.layers.GroupNormalization):
     Args:
         groups: number of groups, a divisor of the channels.
         epsilon: added to the variance.
-        **kwargs: passed to `keras.layers.GroupNormalization`.
+        **kwargs: passed to `keras.layers.Layer`.
 
     Source: Wu and He, "Group Normalization", ECCV 2018.
 
@@ -32,7 +32,7 @@ class GroupNorm(keras.layers.GroupNormalization):
     ```
     """
 
-    def __init__(self, groups: int = 32, epsilon: float = 1e-5, **kwargs: Any) -> None:
+    def __init__(self, groups: int, epsilon: float = 1e-5, **kwargs: Any) -> None:
         super().__init__(groups, epsilon=epsilon, **kwargs)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -43,3 +43,8 @@ class GroupNorm(keras.layers.GroupNormalization):
         gamma, beta = (ops.cast(each, wide.dtype) for each in (self.gamma, self.beta))
         normal = kernels.group_norm(wide, self.groups, gamma, beta, self.epsilon)
         return ops.cast(normal, self.compute_dtype)
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        config = keras.layers.Layer.get_config(self)
+        return {**config, "groups": self.groups, "epsilon": self.epsilon}
