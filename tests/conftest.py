@@ -79,9 +79,10 @@ def pytest_collection_modifyitems(config, items):
 
     What depends on no backend runs on torch, whose tests are the fastest. A long test that several
     backends would run is run by one of them, in turn from commit to commit, file by file, and by
-    this one every second time if the fast tests have it on another. Of the cases of a test that is
-    `turned(n)` one in n is run, likewise. All of them would take hours: with TURN=all everything
-    is run by every backend, with TURN=n what is run at commit n.
+    this one every third time if the fast tests have it on another. Of the cases of a test that is
+    `turned(n)` one in n is run, likewise; a test of one case every n-th time. All of them would
+    take hours: with TURN=all everything is run by every backend, with TURN=n what is run at commit
+    n.
     """
     backend = keras.backend.backend()
     turn = turn_of() if config.option.markexpr == "long" else None
@@ -105,11 +106,12 @@ def pytest_collection_modifyitems(config, items):
             turns, number = divmod(place, len(long_on))
             is_its = long_on[number] == backend
             if is_its and is_repeated:
-                turns, missed = divmod(turns + zlib.crc32(item.originalname.encode()), 2)
+                turns, missed = divmod(turns + zlib.crc32(item.originalname.encode()), 3)
                 is_its = not missed
             mark = item.get_closest_marker("turned")
             if is_its and mark:
-                case = met[item.function] = met.get(item.function, -1) + 1
+                first = zlib.crc32(item.originalname.encode())
+                case = met[item.function] = met.get(item.function, first - 1) + 1
                 is_its = (case - turns) % mark.args[0] == 0
             if not is_its:
                 left_out.append(item)

@@ -11,7 +11,7 @@ import keras_simmim as ks
 from keras_simmim.evaluation.lay_out import GAP
 from keras_simmim.pretraining.run import PICTURE_SIDE, Run
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.turned(2)]
 
 SHAPE = (16, 24, 12)
 RANGE = (-0.25, 1.5)

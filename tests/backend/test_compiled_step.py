@@ -7,7 +7,7 @@ import pytest
 import keras_simmim as ks
 from keras_simmim.backend import step
 
-pytestmark = [pytest.mark.only_on("torch"), pytest.mark.long]
+pytestmark = [pytest.mark.only_on("torch"), pytest.mark.long, pytest.mark.turned(2)]
 
 
 def losses(images, jit_compile):

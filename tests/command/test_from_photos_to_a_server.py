@@ -17,7 +17,7 @@ from PIL import Image
 
 import keras_simmim as ks
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.turned(2)]
 
 # As pip makes it of [project.scripts].
 SCRIPT = f"""#!{sys.executable}
@@ -136,7 +136,7 @@ def test_from_photos_to_a_server(folder, command):
     assert not errors
 
 
-def test_as_a_module_and_with_masks_and_boxes(folder, command):
+def test_segmenters_and_detectors_by_the_module(folder, command):
     module = f"{shlex.quote(sys.executable)} -m keras_simmim"
     listed = {"images": [], "categories": [{"id": 1, "name": "square"}], "annotations": []}
     for number in range(10):

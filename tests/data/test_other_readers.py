@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.without_tensorflow import last_line
 
-pytestmark = [pytest.mark.long, pytest.mark.only_on("jax", "torch")]
+pytestmark = [pytest.mark.long, pytest.mark.only_on("jax", "torch"), pytest.mark.turned(2)]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "other-readers.md").read_text(encoding="utf-8")
 # A run that went on, as the page says it, and the same run without the stop.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.turned(2)]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytestmark = [pytest.mark.long, pytest.mark.only_on("torch")]
+pytestmark = [pytest.mark.long, pytest.mark.only_on("torch"), pytest.mark.turned(2)]
 
 
 @pytest.fixture(scope="module")

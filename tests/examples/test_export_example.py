@@ -14,7 +14,7 @@ from serving_emulator import Rest
 
 import keras_simmim as ks
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.turned(2)]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -8,7 +8,7 @@ import pytest
 
 import keras_simmim as ks
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.turned(2)]
 
 
 @pytest.fixture(scope="module")

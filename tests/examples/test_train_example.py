@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import keras_simmim as ks
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.turned(2)]
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "train.py"
 SUMMARY = {
@@ -110,7 +110,7 @@ def test_a_folder_is_trained_on_and_a_run_is_continued(
     assert {"settings", "features/stem"} <= set(log.Tags()["tensors"])
 
 
-def test_shards_are_trained_on(photographs, tmp_path, monkeypatch, example, shallow):
+def test_images_in_shards_are_trained_on(photographs, tmp_path, monkeypatch, example, shallow):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     ks.data.write_shards(photographs, tmp_path / "shards", images_per_shard=7)
     options = ("--image-size", 32, "--batch-size", 8, "--epochs", 1, "--output", tmp_path / "run")

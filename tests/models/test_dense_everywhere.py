@@ -7,7 +7,7 @@ from shapes_to_find import shapes_to_find
 
 import keras_simmim as ks
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.turned(2)]
 
 # Of torch, with the weights below.
 LOSSES = {"ImageSegmenter": 1.237976, "YOLO": 7.197379, "SSD": 7.672785, "FasterRCNN": 1.824583}

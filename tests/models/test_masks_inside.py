@@ -7,7 +7,7 @@ from keras import ops
 
 import keras_simmim as ks
 
-pytestmark = pytest.mark.fast_on("torch")
+pytestmark = [pytest.mark.fast_on("torch"), pytest.mark.turned(2)]
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 16, 24, 3), dtype="uint8")
 

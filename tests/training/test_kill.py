@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import pytest
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.turned(2)]
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "endurance.py"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 # `tf.distribute` is TensorFlow's.
-pytestmark = [pytest.mark.long, pytest.mark.only_on("tensorflow")]
+pytestmark = [pytest.mark.long, pytest.mark.only_on("tensorflow"), pytest.mark.turned(2)]
 SCRIPT = Path(__file__).parents[1] / "support" / "replicas.py"
 
 

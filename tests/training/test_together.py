@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from launch import finish, start
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.turned(2)]
 SUPPORT = Path(__file__).parents[1] / "support"
 # On torch each process has one device.
 KINDS = ["processes"] if keras.backend.backend() == "torch" else ["devices", "processes"]
