@@ -1,7 +1,7 @@
 r"""A small folder of color images to try things on: pieces of five free photographs.
 
 python examples/photographs.py
-python examples/train.py --data photographs --output runs/photographs --reconstruct
+python examples/train.py --data photographs --output runs/photographs --reconstruct --epochs 24
 
 The photographs come with scikit-image and are in the public domain or CC0: a cup of coffee, a cat,
 a rocket, the Hubble deep field and a retina. Each has a sub-folder, so that it is the label. That

@@ -39,7 +39,7 @@ def arguments() -> argparse.Namespace:
         "--data", default="elpv", help="elpv, a folder, tars, parquet files, or tfds:NAME"
     )
     parser.add_argument("--output", type=Path, help="default: runs/<time>")
-    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--image-size", type=int, default=64, help="pixels")
     parser.add_argument("--limit", type=int, help="use only this many images")
