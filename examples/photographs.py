@@ -8,7 +8,7 @@ a rocket, the Hubble deep field and a retina. Each has a sub-folder, so that it 
 is an easy label: the colors alone tell most of it. `report.jpg` is a picture of the report of
 the second command, taken by
 
-chromium --headless --hide-scrollbars --window-size=1160,1575 --screenshot=report.png \
+chromium --headless --hide-scrollbars --window-size=1160,1600 --screenshot=report.png \
     runs/photographs/report.html  # then made smaller, as JPEG
 """
 
