@@ -21,9 +21,9 @@ class Augmentation(keras.layers.Layer):
     Done are, in this order: color jitter, RandAugment, erasing, and then mixup or CutMix, one of
     them for each batch; nothing is done unless asked for. All draws are functions of (seed, step).
     Those of the color jitter are the same on every backend; the others are made by Keras' layers,
-    whose draws differ between backends. Where several devices or processes share a batch on
-    TensorFlow or torch, RandAugment and erasing draw for each of them; all else is that of one
-    batch. Keras' RandAugment computes all its eleven operations, twice, and keeps two, the same for
+    whose draws differ between backends. Several devices or processes that share a batch do with it
+    what one does, but for RandAugment's equalization, which is that of all pixels that a device
+    has. Keras' RandAugment computes all its eleven operations, twice, and keeps two, the same for
     the whole batch: it can cost more than a small network.
 
     Args:
@@ -124,14 +124,14 @@ class Augmentation(keras.layers.Layer):
             ValueError: for another number of channels than 1 and 3, with `color_jitter` or
                 `rand_augment`.
         """
-        self._seed_layers(step, devices.first_example(ops.shape(images)[0]))
+        self._seed_layers(step)
         images = ops.cast(images, "float32")
         if self.color_jitter:
             images = jitter_colors(images, self.color_jitter, self.seed, step)
         if self.augmenter is not None:
             images = self._rand_augment(images)
         if self.eraser is not None:
-            images = self.eraser(images, training=True)
+            images = self._erase(images)
         mixers = [layer for layer in (self.mixer, self.cutter) if layer is not None]
         if not mixers:
             return images, targets
@@ -146,11 +146,21 @@ class Augmentation(keras.layers.Layer):
             word = ops.bitwise_and(hash_words([self.seed, step, len(mixed)]), 2**24 - 1)
             cuts = ops.cast(word, "float32") * 2.0**-24 < self.cutmix_share
             chosen = {name: ops.where(cuts, mixed[1][name], mixed[0][name]) for name in chosen}
-        count = ops.shape(images)[0]
-        images, targets = (
-            devices.own_examples(chosen[name], count) for name in ("images", "labels")
-        )
-        return images, targets
+        own = devices.own_examples([chosen["images"], chosen["labels"]], ops.shape(images)[0])
+        return own[0], own[1]
+
+    def _erase(self, images: Tensor) -> Tensor:
+        """Apply Keras' RandomErasing.
+
+        Args:
+            images: float32 (B, H, W, C), 0–255.
+
+        Returns:
+            The same shape, 0–255.
+        """
+        drawn = self.eraser.get_random_transformation(_whole_batch(images), training=True)
+        drawn = _own_draws({"erasing": drawn}, ops.shape(images)[0])["erasing"]
+        return self.eraser.transform_images(images, drawn, training=True)
 
     def _rand_augment(self, images: Tensor) -> Tensor:
         """Apply Keras' RandAugment, to gray images as to color images that happen to be gray.
@@ -167,26 +177,24 @@ class Augmentation(keras.layers.Layer):
         channels = images.shape[-1]
         if channels not in (1, 3):
             raise ValueError(f"rand_augment needs images of 1 or 3 channels, got {channels}.")
-        augmented = self.augmenter(ops.repeat(images, 3 // channels, axis=-1), training=True)
+        images = ops.repeat(images, 3 // channels, axis=-1)
+        drawn = self.augmenter.get_random_transformation(_whole_batch(images), training=True)
+        # Which operations are done is drawn for the whole batch, how far they go for each image.
+        drawn["transforms"] = _own_draws(drawn["transforms"], ops.shape(images)[0])
+        augmented = self.augmenter.transform_images(images, drawn, training=True)
         # Some of Keras' operations leave the range on some backends.
         return ops.clip(augmented, 0.0, 255.0)[..., :channels]
 
-    def _seed_layers(self, step: Tensor | int, first: Tensor | int) -> None:
+    def _seed_layers(self, step: Tensor | int) -> None:
         """Set the generators of Keras' layers to states that only (seed, step) decides.
-
-        What changes each image by itself draws other numbers on each replica; mixup and CutMix mix
-        the whole batch, and so draw the same ones everywhere.
 
         Args:
             step: int32 scalar.
-            first: number of this replica's first image within the batch of all replicas.
         """
         layers = (self.augmenter, self.eraser, self.mixer, self.cutter)
-        firsts = (first, first, 0, 0)
-        for index, (layer, start) in enumerate(zip(layers, firsts, strict=True)):
+        for index, layer in enumerate(layers, 3):
             if layer is not None:
-                place = index + 3 + len(layers) * start
-                word = ops.right_shift(hash_words([self.seed, step, place]), 1)
+                word = ops.right_shift(hash_words([self.seed, step, index]), 1)
                 word = ops.bitwise_and(word, 2**30 - 1)
                 state = layer.generator.state
                 state.assign(ops.cast(ops.stack([word, ops.zeros_like(word)]), state.dtype))
@@ -207,3 +215,39 @@ class Augmentation(keras.layers.Layer):
             "seed": self.seed,
             "color_jitter": self.color_jitter,
         }
+
+
+def _whole_batch(images: Tensor) -> Tensor:
+    """Stand for the images of all replicas where only their shape counts.
+
+    Args:
+        images: (B, H, W, C), those of this replica.
+
+    Returns:
+        Zeros, float32 (B of all replicas, H, W, C).
+    """
+    numbers = devices.all_examples(ops.arange(ops.shape(images)[0]))
+    return ops.broadcast_to(ops.zeros(()), (ops.shape(numbers)[0], *images.shape[1:]))
+
+
+def _own_draws(drawn: dict[str, Any], count: Tensor | int) -> dict[str, Any]:
+    """Take what Keras' layers drew for this replica's images, of what they drew for all.
+
+    Args:
+        drawn: for each layer None, or tensors with a row for each image of all replicas beside
+            other values, by their names. RandAugment numbers its operations in this order.
+        count: number of this replica's images.
+
+    Returns:
+        The same, with the rows of this replica's images alone.
+    """
+    rows = {
+        (layer, name): value
+        for layer, values in drawn.items()
+        for name, value in (values or {}).items()
+        if ops.is_tensor(value) and len(value.shape) > 0
+    }
+    own = devices.own_examples(list(rows.values()), count)
+    for (layer, name), value in zip(rows, own, strict=True):
+        drawn[layer][name] = value
+    return drawn

@@ -58,8 +58,9 @@ def modalities():
 
 
 def mixed():
-    """Images that are mixed with others of the batch, wherever they are."""
-    return ks.ImageClassifier(vit(), 3, mixup=0.8, cutmix=1.0, color_jitter=0.3)
+    """Images that are changed, and mixed with others of the batch, wherever they are."""
+    changes = {"color_jitter": 0.3, "erasing": 0.5}
+    return ks.ImageClassifier(vit(), 3, mixup=0.8, cutmix=1.0, **changes)
 
 
 def tokens():

@@ -8,6 +8,7 @@ from keras import ops
 from PIL import Image, ImageEnhance
 
 import keras_simmim as ks
+from keras_simmim.backend import devices
 
 pytestmark = pytest.mark.fast_on("tensorflow", "torch")
 
@@ -48,6 +49,24 @@ def test_it_is_a_function_of_seed_and_step(images, arguments):
     np.testing.assert_array_equal(first, anew)
     assert np.any(first != other)
     assert np.any(first != another_seed)
+
+
+@pytest.mark.parametrize("arguments", [{"erasing": 0.5}, {"rand_augment": 9.0}])
+def test_replicas_change_their_images_as_one_device_does(images, arguments, monkeypatch):
+    # Keras' layer equalizes over a batch, not over each image.
+    monkeypatch.setattr(
+        keras.layers.Equalization, "transform_images", lambda self, images, *_, **__: images
+    )
+    steps = range(8)
+    whole = [augmented(images, step, **arguments)[0] for step in steps]
+    monkeypatch.setattr(devices, "all_examples", lambda value: ops.concatenate([value, value]))
+    for own in (slice(0, 4), slice(4, 8)):
+        monkeypatch.setattr(
+            devices, "own_examples", lambda values, _, own=own: [v[own] for v in values]
+        )
+        for step in steps:
+            changed, _ = augmented(images[own], step, **arguments)
+            np.testing.assert_allclose(changed, whole[step][own], atol=1e-3)
 
 
 @pytest.mark.parametrize("arguments", EVERY)

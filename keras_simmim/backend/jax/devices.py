@@ -31,9 +31,9 @@ def all_examples(value: Tensor) -> Tensor:
     return value
 
 
-def own_examples(value: Tensor, batch_size: Tensor | int) -> Tensor:
-    """Return the tensor: a sharded array is one batch to the program, not several replicas."""
-    return value
+def own_examples(values: list[Tensor], batch_size: Tensor | int) -> list[Tensor]:
+    """Return the tensors: a sharded array is one batch to the program, not several replicas."""
+    return values
 
 
 def examples_of_metrics(value: Tensor) -> Tensor:

@@ -52,12 +52,12 @@ def all_examples(value: Tensor) -> Tensor:
     return tf.ensure_shape(gathered, (None, *value.shape[1:]))
 
 
-def own_examples(value: Tensor, batch_size: Tensor | int) -> Tensor:
-    """Take this replica's rows of what has those of all replicas."""
+def own_examples(values: list[Tensor], batch_size: Tensor | int) -> list[Tensor]:
+    """Take this replica's rows of tensors that have those of all replicas."""
     if _replicas() is None:
-        return value
+        return values
     first = first_example(batch_size)
-    return value[first : first + batch_size]
+    return [value[first : first + batch_size] for value in values]
 
 
 def examples_of_metrics(value: Tensor) -> Tensor:

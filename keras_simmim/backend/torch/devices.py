@@ -70,12 +70,12 @@ def all_examples(value: Tensor) -> Tensor:
     return _Gathered.apply(value, _rows(len(value))) if _sizes else value
 
 
-def own_examples(value: Tensor, batch_size: Tensor | int) -> Tensor:
-    """Take this process' rows of what has those of all processes."""
+def own_examples(values: list[Tensor], batch_size: Tensor | int) -> list[Tensor]:
+    """Take this process' rows of tensors that have those of all processes."""
     if not _sizes:
-        return value
+        return values
     first = first_example(batch_size)
-    return value[first : first + int(batch_size)]
+    return [value[first : first + int(batch_size)] for value in values]
 
 
 def examples_of_metrics(value: Tensor) -> Tensor:
