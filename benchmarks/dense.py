@@ -2,7 +2,7 @@
 
 python benchmarks/dense.py segment          # climate zones, all masks and a tenth of the blocks
 python benchmarks/dense.py segment --only 0.1 --epochs 72     # a tenth of the blocks alone, longer
-python benchmarks/dense.py segment --only 1.0 --epochs 55 --rates 3e-3   # all masks, longer, faster
+python benchmarks/dense.py segment --only 1.0 --epochs 55 --rates 3e-3      # all masks, longer
 python benchmarks/dense.py detect           # tree crowns, three detectors
 python benchmarks/dense.py table            # only prints what is there
 
