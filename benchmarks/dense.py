@@ -8,7 +8,8 @@ python benchmarks/dense.py table            # only prints what is there
 
 Each seed pretrains once on the unlabeled tiles, and then fine-tunes with and without: the same
 rates, steps and order. `--rates` are those of `recipe="auto"`, or one for all layers, as in
-examples/segment.py, after a warm-up and falling to 0. Results go to benchmarks/results/dense.jsonl; what is there is not run again.
+examples/segment.py, after a warm-up and falling to 0. Results go to benchmarks/results/dense.jsonl;
+what is there is not run again.
 The backend is Keras' own KERAS_BACKEND.
 """
 
